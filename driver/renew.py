@@ -1,0 +1,132 @@
+"""Makes a fork of the zygote unlike its siblings: random states, ids, environment, threads.
+
+Cannot be renewed in a running process: the string hash seed, the address layout, `id()` values.
+"""
+
+import os
+import sys
+import time
+
+SEED_BYTES = 48
+_holders = []
+_libraries = []
+
+
+def survey():
+    """In the zygote, after the imports: remember what every fork has to renew.
+
+    Generators that some library made while it was imported would repeat in all forks, so the
+    whole heap is searched for them, rather than a list of known libraries.
+    """
+    import gc
+    import random
+
+    kinds = [random.Random]
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        kinds += [numpy_random.RandomState, numpy_random.Generator]
+    # SystemRandom keeps no state that could repeat.
+    _holders[:] = [
+        held for held in gc.get_objects()
+        if isinstance(held, tuple(kinds)) and not isinstance(held, random.SystemRandom)
+    ]
+    _libraries[:] = _thread_pools()
+
+
+def _thread_pools():
+    """Return threadpoolctl's controllers of the BLAS and OpenMP libraries loaded so far."""
+    if "numpy" not in sys.modules:
+        return []
+    try:
+        import threadpoolctl
+    except ImportError:
+        return []
+    return threadpoolctl.ThreadpoolController().lib_controllers
+
+
+def after_fork(environment, cwd):
+    """Renew everything; `environment` becomes the whole of `os.environ`."""
+    from . import context
+
+    os.chdir(cwd)
+    renewed = dict(environment)
+    for name in ("PATH", "LANG", "TZ"):
+        if name in os.environ:
+            renewed.setdefault(name, os.environ[name])
+    threads = context.apply_environment(renewed)
+    os.environ.clear()
+    os.environ.update(renewed)
+    time.tzset()
+    _renew_random()
+    _renew_names()
+    if threads is not None and threads > 1:
+        _raise_threads(threads)
+
+
+def _renew_random():
+    import random
+
+    random.seed(os.urandom(SEED_BYTES))
+    for holder in _holders:
+        _reseed(holder)
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed(_words())
+    ssl = sys.modules.get("_ssl")
+    if ssl is not None:
+        ssl.RAND_add(os.urandom(SEED_BYTES), float(SEED_BYTES))
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.manual_seed(int.from_bytes(os.urandom(7), "little"))
+
+
+def _words():
+    """Return fresh 32-bit words, the form of seed that numpy's old interface takes."""
+    seed = os.urandom(SEED_BYTES)
+    return [int.from_bytes(seed[at : at + 4], "little") for at in range(0, SEED_BYTES, 4)]
+
+
+def _reseed(holder):
+    """Give one generator, Python's or numpy's, a new state."""
+    bits = getattr(holder, "bit_generator", None)
+    try:
+        if bits is not None:
+            bits.state = type(bits)().state
+        elif type(holder).__module__.startswith("numpy"):
+            holder.seed(_words())
+        else:
+            holder.seed(os.urandom(SEED_BYTES))
+    except (TypeError, ValueError, NotImplementedError):
+        # A subclass with rules of its own (a quasi-random sequence): it is deterministic anyway.
+        return
+
+
+def _renew_names():
+    """Forget names and keys that modules would otherwise share with sibling forks."""
+    tempfile = sys.modules.get("tempfile")
+    if tempfile is not None:
+        tempfile._name_sequence = None
+        tempfile.tempdir = None
+    uuid = sys.modules.get("uuid")
+    if uuid is not None:
+        uuid._node = uuid._last_timestamp = None
+    process = sys.modules.get("multiprocessing.process")
+    if process is not None:
+        process.current_process().authkey = os.urandom(32)
+    shell = getattr(sys.modules.get("IPython.core.interactiveshell"), "InteractiveShell", None)
+    if shell is not None and shell.initialized():
+        instance = shell.instance()
+        instance.starting_dir = os.getcwd()
+        instance.ipython_dir = os.path.join(os.path.expanduser("~"), ".ipython")
+        instance.home_dir = os.path.expanduser("~")
+        instance.user_ns["_dh"][:] = [type(instance.user_ns["_dh"][0])(os.getcwd())]
+
+
+def _raise_threads(count):
+    """Allow BLAS and OpenMP more threads than the one that the zygote keeps them at."""
+    for library in _libraries:
+        try:
+            library.set_num_threads(count)
+        except Exception:
+            # A library without that call keeps its one thread: slower, not wrong.
+            continue

@@ -1,0 +1,94 @@
+"""Descriptors 0, 1 and 2 and the text objects over them.
+
+Python's `sys.stdout` and `sys.stderr` stay the same objects; what changes with every execution
+is what the descriptors beneath them lead to.
+"""
+
+import builtins
+import io
+import os
+import sys
+
+_python_input = builtins.input
+_flush_stdio = None
+
+
+def text_stream(descriptor):
+    """Return a line-buffered UTF-8 text stream that never closes its descriptor."""
+    raw = io.FileIO(descriptor, "w", closefd=False)
+    return io.TextIOWrapper(
+        io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", line_buffering=True
+    )
+
+
+def ensure_open():
+    """Replace text streams that a cell closed or lost."""
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        stream = getattr(sys, name, None)
+        try:
+            usable = not stream.closed if hasattr(stream, "closed") else hasattr(stream, "write")
+        except Exception:
+            usable = False
+        if not usable:
+            fresh = text_stream(descriptor)
+            setattr(sys, name, fresh)
+            setattr(sys, f"__{name}__", fresh)
+
+
+def prepare():
+    """Set the streams of a new process up: encoding, buffering, stdin, `input`."""
+    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.dup2(null, descriptor)
+    if null > 2:
+        os.close(null)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    if sys.stdin is None:
+        sys.stdin = open(0, encoding="utf-8", errors="replace", closefd=False)
+    builtins.input = _input
+
+
+def _input(prompt="", /):
+    """Read a line from standard input."""
+    try:
+        return _python_input(prompt)
+    except EOFError:
+        raise EOFError(
+            "stdin is closed: input() cannot ask anybody here; put the value into the code"
+        ) from None
+
+
+_input.__name__ = _input.__qualname__ = "input"
+
+
+def connect(stdout, stderr):
+    """Make descriptors 1 and 2 lead to these, and close the originals."""
+    for source, target in ((stdout, 1), (stderr, 2)):
+        os.dup2(source, target)
+        os.close(source)
+
+
+def disconnect():
+    """Lead 1 and 2 nowhere, so that a reader of the execution's pipes sees their end."""
+    null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    os.close(null)
+
+
+def flush_stdio():
+    """Flush what C code left in its own buffers."""
+    global _flush_stdio
+    if _flush_stdio is None:
+        # `_ctypes` alone: the ctypes package would cost a fresh start several milliseconds.
+        import _ctypes
+
+        address = _ctypes.dlsym(_ctypes.dlopen(None, 0), "fflush")
+        _flush_stdio = lambda: _ctypes.call_function(address, (None,))
+    _flush_stdio()

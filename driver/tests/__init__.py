@@ -1,0 +1,1 @@
+"""Tests of the drivers: frames over socket pairs to real processes."""

@@ -1,0 +1,89 @@
+//! `cargo xtask test`: builds what tests need, runs all of them, as root once more as an ordinary user, and counts.
+//!
+//! A test that cannot run here appends a line `name: reason` to the file named by `BELLJAR_SKIPS` and returns; where
+//! `BELLJAR_REQUIRE` (a comma list: root, unprivileged, network, node, python) names what is missing, it fails instead.
+
+mod another_user;
+mod totals;
+
+use crate::command::{cargo, installed, is_root, run as run_command, target_dir};
+use anyhow::{Context, Result, bail};
+use std::path::PathBuf;
+use std::process::Command;
+use totals::Totals;
+
+/// The templates that tests use, smallest first.
+const TEMPLATES: [&str; 3] = ["python", "data", "code-interpreter"];
+
+/// What one run of this chore was asked for, and where its files lie.
+pub struct Run<'a> {
+    /// Only tests whose name contains this.
+    name: Option<&'a str>,
+    /// What must not be missing, as in `BELLJAR_REQUIRE`.
+    require: String,
+    /// What cargo builds.
+    target: PathBuf,
+    /// Templates and caches.
+    data_dir: PathBuf,
+}
+
+/// Runs everything; ends with the line `N passed, N failed, N skipped`. Fails when a test failed.
+pub fn run(name: Option<&str>, require: Option<String>) -> Result<()> {
+    let target = target_dir()?;
+    let data_dir = std::env::var_os("BELLJAR_DATA_DIR").map_or_else(|| target.join("belljar"), PathBuf::from);
+    let run = Run { name, require: require.unwrap_or_default(), target, data_dir };
+    for template in TEMPLATES {
+        let mut build =
+            cargo(&["run", "--locked", "--package", "belljar", "--", "template", "build", template]);
+        build.env("BELLJAR_DATA_DIR", &run.data_dir);
+        run_command(build)?;
+    }
+    let mut totals = run.as_this_user()?;
+    if is_root()? {
+        totals.add(another_user::test(&run)?);
+    }
+    for reason in &totals.reasons {
+        println!("skipped {reason}");
+    }
+    println!("{totals}");
+    match totals.failed {
+        0 => Ok(()),
+        count => bail!("{count} tests failed"),
+    }
+}
+
+impl Run<'_> {
+    fn as_this_user(&self) -> Result<Totals> {
+        let mut totals = match installed("cargo-nextest") {
+            true => {
+                let mut totals =
+                    self.counted("this user", self.selected(&["nextest", "run", "--no-fail-fast"]))?;
+                totals
+                    .add(self.counted("documentation", self.selected(&["test", "--doc", "--no-fail-fast"]))?);
+                totals
+            }
+            false => self.counted("this user", self.selected(&["test", "--no-fail-fast"]))?,
+        };
+        totals.reasons.sort();
+        Ok(totals)
+    }
+
+    fn selected(&self, arguments: &[&str]) -> Command {
+        let mut command = cargo(arguments);
+        command.args(["--workspace", "--locked"]).args(self.name);
+        command
+    }
+
+    /// Runs a command that prints test results, with what every test may rely on, and counts.
+    fn counted(&self, who: &str, mut command: Command) -> Result<Totals> {
+        let skips = self.target.join(format!("skips-{}.txt", who.replace(' ', "-")));
+        std::fs::write(&skips, "").with_context(|| format!("write {}", skips.display()))?;
+        command.env("BELLJAR_DATA_DIR", &self.data_dir).env("BELLJAR_REQUIRE", &self.require);
+        command.env("BELLJAR_SKIPS", &skips);
+        totals::count(command, &skips, &mut std::io::stdout())
+    }
+
+    fn requires(&self, what: &str) -> bool {
+        self.require.split(',').any(|word| word.trim() == what)
+    }
+}

@@ -1,0 +1,140 @@
+//! Reads how many tests passed from what test runners print.
+
+use crate::command::shown;
+use anyhow::{Context, Result, bail};
+use std::fmt;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::Command;
+
+/// How many tests ended how.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Ran and held.
+    pub passed: u64,
+    /// Ran and did not hold.
+    pub failed: u64,
+    /// Did not run here.
+    pub skipped: u64,
+    /// `name: reason` of tests that found out for themselves that they cannot run here.
+    pub reasons: Vec<String>,
+}
+
+impl fmt::Display for Totals {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped)
+    }
+}
+
+impl Totals {
+    /// Sums up.
+    pub fn add(&mut self, other: Totals) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+        self.reasons.extend(other.reasons);
+    }
+
+    /// Tests that skipped themselves passed in the runner's eyes; in ours they did not run.
+    fn subtract_skips(&mut self, reasons: Vec<String>) {
+        let count = (reasons.len() as u64).min(self.passed);
+        self.passed -= count;
+        self.skipped += count;
+        self.reasons = reasons;
+    }
+}
+
+/// Runs the command, passes its output on to `screen` as it comes, and counts what it says; `skips` is where tests
+/// wrote reasons.
+pub fn count(mut command: Command, skips: &Path, screen: &mut dyn Write) -> Result<Totals> {
+    let name = shown(&command);
+    eprintln!("$ {name}");
+    let (reader, writer) = std::io::pipe().context("make a pipe")?;
+    command.stdout(writer.try_clone()?).stderr(writer);
+    let mut child = command.spawn().with_context(|| format!("start {name}"))?;
+    drop(command); // else the pipe never ends: it holds the writing side
+    let mut totals = Totals::default();
+    for line in BufReader::new(reader).split(b'\n') {
+        let line = line?;
+        screen.write_all(&[line.as_slice(), b"\n"].concat())?;
+        totals.add(from_line(&String::from_utf8_lossy(&line)));
+    }
+    let status = child.wait()?;
+    let reasons = std::fs::read_to_string(skips).unwrap_or_default();
+    totals.subtract_skips(reasons.lines().map(str::to_owned).collect());
+    if !status.success() && totals.failed == 0 {
+        bail!("{name}: {status}, though no test failed");
+    }
+    Ok(totals)
+}
+
+/// What one line of a runner adds. nextest ends with `Summary […] 3 tests run: 2 passed, 1 failed, 0 skipped`, and
+/// every binary of libtest with `test result: FAILED. 2 passed; 1 failed; 0 ignored; …`.
+fn from_line(line: &str) -> Totals {
+    let line = without_colour(line);
+    let counts = match line.trim_start() {
+        text if text.starts_with("Summary [") => text.split_once("run:").map(|(_, counts)| counts),
+        text if text.starts_with("test result:") => text.split_once('.').map(|(_, counts)| counts),
+        _ => None,
+    };
+    let mut totals = Totals::default();
+    for part in counts.unwrap_or_default().split([',', ';']) {
+        let mut words = part.split_whitespace();
+        let count = words.next().and_then(|word| word.parse::<u64>().ok()).unwrap_or(0);
+        match words.next() {
+            Some("passed") => totals.passed += count,
+            Some("failed" | "timed" | "exec") => totals.failed += count,
+            Some("skipped" | "ignored") => totals.skipped += count,
+            _ => {}
+        }
+    }
+    totals
+}
+
+fn without_colour(line: &str) -> String {
+    let mut text = String::new();
+    let mut in_code = false;
+    for letter in line.chars() {
+        match letter {
+            '\u{1b}' => in_code = true,
+            'm' if in_code => in_code = false,
+            _ if in_code => {}
+            letter => text.push(letter),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_runners_are_understood() {
+        let nextest = "\u{1b}[1m     Summary\u{1b}[0m [   0.3s] 5 tests run: 2 passed (1 slow), 2 failed, 1 timed out, 4 skipped";
+        assert_eq!(from_line(nextest).to_string(), "2 passed, 3 failed, 4 skipped");
+        let libtest = "test result: FAILED. 7 passed; 1 failed; 2 ignored; 0 measured; 5 filtered out; finished in 0.00s";
+        assert_eq!(from_line(libtest).to_string(), "7 passed, 1 failed, 2 skipped");
+        assert_eq!(from_line("test a ... ok"), Totals::default());
+    }
+
+    #[test]
+    fn a_test_that_skipped_itself_did_not_pass() {
+        let mut totals = Totals { passed: 3, ..Totals::default() };
+        totals.subtract_skips(vec!["a: no node".into()]);
+        assert_eq!(totals.to_string(), "2 passed, 0 failed, 1 skipped");
+    }
+
+    #[test]
+    fn output_is_read_from_both_streams_to_its_end() {
+        let mut screen = Vec::new();
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "echo 'test result: ok. 1 passed; 0 failed'; echo 'test result: ok. 2 passed' >&2"]);
+        assert_eq!(count(command, Path::new("/nowhere"), &mut screen).unwrap().passed, 3);
+        assert_eq!(screen.split(|byte| *byte == b'\n').count(), 3);
+        let mut broken = Command::new("sh");
+        broken.args(["-c", "exit 3"]);
+        assert!(count(broken, Path::new("/nowhere"), &mut std::io::sink()).is_err());
+    }
+}

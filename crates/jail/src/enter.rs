@@ -1,0 +1,141 @@
+//! How a process enters a sandbox: the checklist.
+//!
+//! The list is data. A program that starts in a room has it carried out here, by [`run`]; a zygote's fork
+//! carries out the same list by itself.
+
+use crate::plan::{RoomPlan, inside};
+use crate::{Failed, seccomp, sys};
+use protocol::Limits;
+use protocol::step::{Arg, Call, Step};
+use std::os::fd::RawFd;
+
+const CAPABILITY_LAST: i64 = 63;
+const SECUREBITS_LOCKED: i64 = 0xff;
+const CAPABILITY_VERSION_3: u32 = 0x2008_0522;
+/// All namespaces of a room but its pid namespace, into which one is born.
+const JOINED: i64 = (libc::CLONE_NEWUSER
+    | libc::CLONE_NEWNS
+    | libc::CLONE_NEWNET
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWUTS
+    | libc::CLONE_NEWCGROUP) as i64;
+
+/// Resource limits of every process in a sandbox.
+pub fn rlimits(limits: &Limits, memory_is_counted: bool) -> Vec<(u32, u64)> {
+    let mut list = vec![
+        // 1 and not 0: only 1 keeps a piped core handler of the host from running.
+        (libc::RLIMIT_CORE, 1),
+        (libc::RLIMIT_NOFILE, limits.open_files),
+        (libc::RLIMIT_FSIZE, limits.disk_bytes),
+        // The guest and the first driver are counted too: both are this user.
+        (libc::RLIMIT_NPROC, u64::from(limits.pids) + 2),
+        (libc::RLIMIT_MEMLOCK, 8 << 20),
+        (libc::RLIMIT_STACK, 8 << 20),
+        (libc::RLIMIT_MSGQUEUE, 819_200),
+        (libc::RLIMIT_SIGPENDING, 1024),
+        (libc::RLIMIT_RTPRIO, 0),
+    ];
+    if !memory_is_counted {
+        list.push((libc::RLIMIT_DATA, limits.memory_bytes));
+    }
+    list.into_iter().map(|(number, value)| (number as u32, value)).collect()
+}
+
+/// The program of a zygote's fork, which comes from outside. `joins` names the control groups' descriptors.
+pub(crate) fn from_outside(plan: &RoomPlan, joins: usize, landlock: bool) -> Result<Vec<Step>, Failed> {
+    let id = i64::from(inside::UID);
+    let mut steps = Vec::new();
+    for number in 0..joins {
+        // First of all, so that everything below is counted there.
+        steps.push(call(
+            "join a control group",
+            libc::SYS_write,
+            [Arg::fd(&format!("join{number}")), Arg::bytes("0"), n(1)],
+        ));
+    }
+    steps.push(call("join the room's namespaces", libc::SYS_setns, [Arg::fd("room"), n(JOINED)]));
+    steps.push(call("become the sandbox's group", libc::SYS_setresgid, [n(id), n(id), n(id)]));
+    steps.push(call("become the sandbox's user", libc::SYS_setresuid, [n(id), n(id), n(id)]));
+    let mut keep = vec!["driver".to_owned(), "stdin".to_owned()];
+    if landlock {
+        keep.push("landlock".to_owned());
+    }
+    steps.push(Step::Keep { name: "close the zygote's descriptors".into(), keep });
+    steps.extend(walls(&plan.rlimits, landlock)?);
+    Ok(steps)
+}
+
+/// The walls that a process raises around itself, in this order: limits, capabilities, privileges, Landlock, calls.
+pub(crate) fn walls(rlimits: &[(u32, u64)], landlock: bool) -> Result<Vec<Step>, Failed> {
+    let mut steps = Vec::new();
+    steps.push(call("set the file mode mask", libc::SYS_umask, [n(0o022)]));
+    for (number, value) in rlimits {
+        let both = [value.to_ne_bytes(), value.to_ne_bytes()].concat();
+        steps.push(call(
+            &format!("limit resource {number} to {value}"),
+            libc::SYS_prlimit64,
+            [n(0), n((*number).into()), Arg::bytes(both), n(0)],
+        ));
+    }
+    steps.push(prctl("lock the secure bits", libc::PR_SET_SECUREBITS, [SECUREBITS_LOCKED & !0x10, 0, 0]));
+    for capability in 0..=CAPABILITY_LAST {
+        let mut step = prctl(
+            &format!("drop capability {capability} for good"),
+            libc::PR_CAPBSET_DROP,
+            [capability, 0, 0],
+        );
+        if let Step::Call(call) = &mut step {
+            // The kernel has fewer than 64.
+            call.ok.push(libc::EINVAL);
+        }
+        steps.push(step);
+    }
+    steps.push(prctl(
+        "clear the ambient capabilities",
+        libc::PR_CAP_AMBIENT,
+        [libc::PR_CAP_AMBIENT_CLEAR_ALL.into(), 0, 0],
+    ));
+    let header = [CAPABILITY_VERSION_3.to_ne_bytes(), 0u32.to_ne_bytes()].concat();
+    steps.push(call("drop all capabilities", libc::SYS_capset, [Arg::bytes(header), Arg::bytes([0u8; 24])]));
+    // Its own files in /proc belong to it again; tracing is denied by the filter below.
+    steps.push(prctl("own one's /proc files", libc::PR_SET_DUMPABLE, [1, 0, 0]));
+    steps.push(prctl("gain no privileges any more", libc::PR_SET_NO_NEW_PRIVS, [1, 0, 0]));
+    if landlock {
+        steps.push(call(
+            "restrict the file system with Landlock",
+            libc::SYS_landlock_restrict_self,
+            [Arg::fd("landlock"), n(0)],
+        ));
+        steps.push(call("close the Landlock rules", libc::SYS_close, [Arg::fd("landlock")]));
+    }
+    for (name, program) in seccomp::programs()? {
+        let mode = libc::SECCOMP_SET_MODE_FILTER.into();
+        steps.push(call(name, libc::SYS_seccomp, [n(mode), n(0), program]));
+    }
+    Ok(steps)
+}
+
+/// Carries the list out in this process.
+pub(crate) fn run(steps: &[Step], named: &dyn Fn(&str) -> RawFd) -> Result<(), Failed> {
+    for step in steps {
+        let name = match step {
+            Step::Call(call) => &call.name,
+            Step::Keep { name, .. } => name,
+        };
+        sys::carry_out(step, named).map_err(Failed::at(name.as_str()))?;
+    }
+    Ok(())
+}
+
+fn n(number: i64) -> Arg {
+    Arg::Number(number)
+}
+
+fn call(name: &str, nr: i64, args: impl IntoIterator<Item = Arg>) -> Step {
+    Step::Call(Call { name: name.to_owned(), nr, args: args.into_iter().collect(), ok: Vec::new() })
+}
+
+fn prctl(name: &str, option: i32, args: [i64; 3]) -> Step {
+    let [a, b, c] = args;
+    call(name, libc::SYS_prctl, [n(option.into()), n(a), n(b), n(c), n(0)])
+}

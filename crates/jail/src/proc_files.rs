@@ -1,0 +1,63 @@
+//! `/proc` of a sandbox: its own, with what tells of the host covered.
+
+use crate::Failed;
+use rustix::io::Errno;
+use rustix::mount::{MountFlags, mount, mount_bind, mount_remount};
+use std::path::Path;
+
+/// Files that are covered with `/dev/null`.
+const FILES: &[&str] = &[
+    "kcore",
+    "keys",
+    "key-users",
+    "timer_list",
+    "sched_debug",
+    "latency_stats",
+    "kallsyms",
+    "kmsg",
+    "modules",
+    "slabinfo",
+    "interrupts",
+    "iomem",
+    "ioports",
+    "config.gz",
+    "cmdline",
+    "locks",
+    "partitions",
+    "diskstats",
+    "swaps",
+    "sysrq-trigger",
+    "mtrr",
+    "vmallocinfo",
+    "pagetypeinfo",
+];
+/// Directories that are covered with an empty one.
+const DIRECTORIES: &[&str] = &["acpi", "scsi", "asound", "bus", "irq", "fs", "driver", "tty", "pressure"];
+
+/// Mounts a new procfs of this pid namespace.
+pub(crate) fn mount_at(path: &str) -> Result<(), Failed> {
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    let hidden = mount("proc", path, "proc", flags, c"hidepid=invisible");
+    let mounted = match hidden {
+        // Kernels before 5.8 know the number only.
+        Err(Errno::INVAL) => mount("proc", path, "proc", flags, c"hidepid=2"),
+        other => other,
+    };
+    mounted.map_err(Failed::at("mount /proc"))
+}
+
+/// Covers what tells of the host, and makes `/proc/sys` read-only. `empty` is an empty directory.
+pub(crate) fn cover(empty: &str) -> Result<(), Failed> {
+    for (names, source) in [(FILES, "/dev/null"), (DIRECTORIES, empty)] {
+        for name in names {
+            let path = format!("/proc/{name}");
+            if Path::new(&path).exists() {
+                mount_bind(source, path.as_str()).map_err(Failed::at(format!("cover {path}")))?;
+            }
+        }
+    }
+    mount_bind("/proc/sys", "/proc/sys").map_err(Failed::at("mount /proc/sys"))?;
+    let flags =
+        MountFlags::BIND | MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    mount_remount("/proc/sys", flags, c"").map_err(Failed::at("make /proc/sys read-only"))
+}

@@ -1,0 +1,183 @@
+//! A live interpreter in a sandbox. Dropping the last handle ends it.
+
+use crate::{
+    ContextRequest, Error, Sandbox,
+    backend::Started,
+    ids,
+    isolation::Inside,
+    request::check_env,
+    routes::Life,
+};
+use protocol::{
+    ContextId, Language,
+    guest::{Launch, Request, Streams},
+};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+use tokio::sync::watch;
+
+const WORKSPACE: &str = "/workspace";
+const PYTHON: [&str; 4] = ["/.belljar/template/bin/python", "-I", "-B", "/.belljar/driver/driver.py"];
+const BASH: [&str; 3] = ["--noprofile", "--norc", "/.belljar/driver/driver.sh"];
+const NODE: &str = "/.belljar/driver/driver.js";
+
+/// A live interpreter: language, working directory, variables.
+pub struct Context {
+    id: ContextId,
+    language: Language,
+    sandbox: Arc<Sandbox>,
+    life: watch::Receiver<Life>,
+    inherits: bool,
+    busy: AtomicBool,
+    stdin_open: AtomicBool,
+}
+
+/// How contexts of each language come to be in one sandbox.
+#[derive(Debug, Clone)]
+pub(crate) struct Programs {
+    zygote: bool,
+    bash: String,
+    node: String,
+}
+
+impl Programs {
+    pub fn of(started: &Started) -> Programs {
+        Programs { zygote: started.zygote, bash: started.bash.clone(), node: started.node.clone() }
+    }
+
+    fn launch(&self, language: Language) -> Launch {
+        let command = |argv: &[&str], streams| {
+            let argv = argv.iter().map(|&word| word.to_owned()).collect();
+            Launch::Command { argv, streams }
+        };
+        let bash = [&[self.bash.as_str()], &BASH[..]].concat();
+        match language {
+            Language::Python if self.zygote => Launch::Zygote,
+            Language::Python => command(&PYTHON, Streams::PerExecution),
+            Language::Bash => command(&bash, Streams::PerContext),
+            Language::Javascript => command(&[&self.node, NODE], Streams::PerContext),
+        }
+    }
+}
+
+impl Context {
+    /// Registers a context and sends the order to make it, without waiting for it.
+    pub(crate) async fn create(sandbox: Arc<Sandbox>, request: ContextRequest) -> Result<Arc<Context>, Error> {
+        check_env(&request.env)?;
+        let id = ContextId::from_bits(ids::random());
+        let launch = sandbox.programs().launch(request.language);
+        let life = sandbox.wire().routes.add_context(id.clone());
+        let context = Arc::new(Context {
+            id: id.clone(),
+            language: request.language,
+            life,
+            inherits: launch != Launch::Zygote,
+            busy: AtomicBool::new(false),
+            stdin_open: AtomicBool::new(request.stdin),
+            sandbox,
+        });
+        let mut env: BTreeMap<String, String> = context.sandbox.env().clone();
+        env.extend(request.env);
+        let cwd = request.cwd.unwrap_or_else(|| WORKSPACE.to_owned());
+        let order = Request::ContextCreate { context: id, launch, cwd, env, stdin: request.stdin };
+        let sandbox = &context.sandbox;
+        sandbox.wire().send(&order, &[]).await.map_err(|gone| sandbox.lost(gone))?;
+        sandbox.remember(&context);
+        Ok(context)
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &ContextId {
+        &self.id
+    }
+
+    /// Its language.
+    pub fn language(&self) -> Language {
+        self.language
+    }
+
+    /// Where it lives.
+    pub fn sandbox(&self) -> &Arc<Sandbox> {
+        &self.sandbox
+    }
+
+    /// Whether it can still run code, as far as is known.
+    pub fn is_alive(&self) -> bool {
+        !self.sandbox.wire().is_closed() && !matches!(*self.life.borrow(), Life::Ended(_))
+    }
+
+    /// Whether an execution runs in it.
+    pub fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn life(&self) -> watch::Receiver<Life> {
+        self.life.clone()
+    }
+
+    /// Tells what its driver verified, for [`crate::isolation::combine`].
+    pub(crate) fn inside<'a>(&self, life: &'a Life) -> Option<Inside<'a>> {
+        match life {
+            Life::Up { walls } => Some(Inside { walls, inherits: self.inherits }),
+            _ => None,
+        }
+    }
+
+    /// Takes the context for one execution.
+    pub(crate) fn occupy(self: &Arc<Self>) -> Result<Occupied, Error> {
+        if self.sandbox.wire().is_closed() {
+            return Err(self.sandbox.lost(self.sandbox.wire().gone()));
+        }
+        if !self.is_alive() {
+            return Err(Error::ContextLost { context: self.id.clone() });
+        }
+        if self.busy.swap(true, Ordering::AcqRel) {
+            return Err(Error::ContextBusy { context: self.id.clone() });
+        }
+        Ok(Occupied(self.clone()))
+    }
+
+    pub(crate) fn stdin_is_open(&self) -> bool {
+        self.stdin_open.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn stdin_ended(&self) {
+        self.stdin_open.store(false, Ordering::Release);
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        if self.is_alive() {
+            self.sandbox.wire().post(&Request::ContextKill { context: self.id.clone() });
+        }
+        self.sandbox.forget(&self.id);
+    }
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context").field("id", &self.id).field("language", &self.language).finish_non_exhaustive()
+    }
+}
+
+/// A context that one execution has for itself until this is dropped.
+pub(crate) struct Occupied(Arc<Context>);
+
+impl std::ops::Deref for Occupied {
+    type Target = Arc<Context>;
+    fn deref(&self) -> &Arc<Context> {
+        &self.0
+    }
+}
+
+impl Drop for Occupied {
+    fn drop(&mut self) {
+        self.0.busy.store(false, Ordering::Release);
+    }
+}

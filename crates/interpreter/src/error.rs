@@ -1,0 +1,161 @@
+//! What can go wrong on our side or the caller's. A failure of the code that runs is an `Outcome`, not an error.
+
+use crate::{backend::StartError, files::FileError, template::TemplateError};
+use protocol::{ContextId, LimitsError, Require, SandboxId, Wall};
+
+/// Why a request could not be carried out. The text fits after "cannot …"; what to do is in [`Error::hint`].
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A limit that cannot hold.
+    #[error(transparent)]
+    Limits(#[from] LimitsError),
+    /// A request that contradicts itself.
+    #[error("use {what}: {why}")]
+    Request {
+        /// The part of the request.
+        what: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// No such thing, or it belongs to another caller.
+    #[error("find {what}")]
+    NotFound {
+        /// What was asked for.
+        what: String,
+    },
+    /// Another execution runs in this context.
+    #[error("run code in {context}: it is busy with another execution")]
+    ContextBusy {
+        /// The context.
+        context: ContextId,
+    },
+    /// The context ended before.
+    #[error("run code in {context}: it has ended, its variables are gone")]
+    ContextLost {
+        /// The context.
+        context: ContextId,
+    },
+    /// The sandbox is gone.
+    #[error("reach {sandbox}: {why}")]
+    SandboxLost {
+        /// The sandbox.
+        sandbox: SandboxId,
+        /// What ended it.
+        why: String,
+    },
+    /// No backend of that name.
+    #[error("use the backend {name:?}: {}", known_backends(known))]
+    UnknownBackend {
+        /// The name that was asked for.
+        name: String,
+        /// Names that exist.
+        known: Vec<String>,
+    },
+    /// The template cannot be had.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// A file could not be moved.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The backend could not start a sandbox.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The guest does not speak our version, or never spoke.
+    #[error("start a sandbox: {why}")]
+    Guest {
+        /// What the guest did.
+        why: String,
+    },
+    /// Walls without which no code runs are not up; the sandbox was destroyed.
+    #[error("run code behind these walls: {} not up", words(missing))]
+    WallsDown {
+        /// The walls that are missing.
+        missing: Vec<Wall>,
+    },
+    /// The isolation is less than the caller asked for.
+    #[error("run code below {}: this backend gives {got}, without {}", asked(require), words(missing))]
+    BelowRequired {
+        /// What was asked for.
+        require: Require,
+        /// Level and strength that are there, in words.
+        got: String,
+        /// The walls that are missing.
+        missing: Vec<Wall>,
+    },
+    /// A CPU limit was asked for where CPU time cannot be measured.
+    #[error("hold a CPU limit: this backend cannot measure CPU time here")]
+    CpuUnmeasured,
+}
+
+impl Error {
+    /// A short stable name of the error, for machines.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::Limits(_) => "limits",
+            Error::Request { .. } => "request",
+            Error::NotFound { .. } => "not_found",
+            Error::ContextBusy { .. } => "context_busy",
+            Error::ContextLost { .. } | Error::SandboxLost { .. } => "lost",
+            Error::UnknownBackend { .. } => "unknown_backend",
+            Error::Template(error) => error.code(),
+            Error::File(_) => "file",
+            Error::Start(error) => error.code,
+            Error::Guest { .. } => "guest",
+            Error::WallsDown { .. } => "walls_down",
+            Error::BelowRequired { .. } => "below_required",
+            Error::CpuUnmeasured => "cpu_unmeasured",
+        }
+    }
+
+    /// What to do next, where there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        let text = match self {
+            Error::Start(error) => return error.hint.clone(),
+            Error::Template(error) => return Some(error.hint()).filter(|hint| !hint.is_empty()),
+            Error::File(error) => return error.hint().map(str::to_owned),
+            Error::ContextBusy { .. } => "wait for the running execution, interrupt it, or use another context",
+            Error::ContextLost { .. } => "make a new context and define again what you need",
+            Error::SandboxLost { .. } => "make a new sandbox; files that were in this one are gone",
+            Error::WallsDown { .. } | Error::BelowRequired { .. } => {
+                "`belljar doctor` says which walls this host lacks and how to raise them"
+            }
+            Error::CpuUnmeasured => "`belljar doctor` tells how to delegate a cgroup; or use a timeout only",
+            Error::UnknownBackend { .. } => "`belljar doctor` lists the backends of this host",
+            Error::Guest { .. } => "guest and server come from one build: install both again",
+            _ => return None,
+        };
+        Some(text.to_owned())
+    }
+
+    /// The exit code of a program that ends because of this error: 127 where there is nothing to run code with.
+    pub fn exit_code(&self) -> i32 {
+        match self {
+            Error::Start(_) | Error::UnknownBackend { .. } | Error::Template(_) | Error::Guest { .. } => 127,
+            Error::WallsDown { .. } | Error::BelowRequired { .. } | Error::CpuUnmeasured => 126,
+            Error::Limits(_) | Error::Request { .. } | Error::NotFound { .. } => 2,
+            _ => 1,
+        }
+    }
+}
+
+fn known_backends(known: &[String]) -> String {
+    match known {
+        [] => "there is none on this platform".to_owned(),
+        names => format!("known backends are {}", names.join(", ")),
+    }
+}
+
+fn words(walls: &[Wall]) -> String {
+    match walls {
+        [] => "nothing".to_owned(),
+        walls => walls.iter().map(Wall::to_string).collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn asked(require: &Require) -> String {
+    let word = match require {
+        Require::Level(level) => serde_json::to_value(level),
+        Require::Strength(strength) => serde_json::to_value(strength),
+    };
+    word.ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+}

@@ -1,0 +1,368 @@
+//! Every request of every edge comes through here: sandboxes are found or made, code is checked and sent to a context.
+
+use crate::{
+    Caller, Context, ContextRequest, Error, ExecuteRequest, Execution, Place, Preload, Sandbox, SandboxRequest,
+    Stdin,
+    backend::{self, Backend, StartRequest},
+    context::Occupied,
+    drive::{Drive, Ends, Plan},
+    execution::EVENTS,
+    ids, isolation,
+    outcome::{self, Verdict},
+    request::{check_env, check_limits, check_output},
+    routes::Life,
+    sandbox::{Origin, START_MS},
+    template::{Store, Template},
+};
+use bytes::Bytes;
+use protocol::{
+    Category, ExecutionId, Language, LimitsError, SandboxId,
+    guest::{Caps, Request},
+};
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, Weak},
+    time::Duration,
+};
+use tokio::sync::{Notify, mpsc};
+
+/// Longest code, in bytes.
+const CODE_BYTES_MAX: usize = 16 << 20;
+const FILES_MAX: u32 = 1_000;
+const STDIN_PIECE_BYTES: usize = 64 << 10;
+
+/// How an interpreter is set up.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where templates are kept.
+    pub data_dir: PathBuf,
+    /// The backend for sandboxes that ask for none; without one, the first that is usable here.
+    pub backend: Option<String>,
+    /// How much zygotes import ahead of time.
+    pub preload: Preload,
+}
+
+/// The one door. Clones share everything.
+#[derive(Clone)]
+pub struct Interpreter {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    settings: Settings,
+    store: Store,
+    backends: Vec<Arc<dyn Backend>>,
+    templates: Mutex<HashMap<String, Template>>,
+    sandboxes: Mutex<HashMap<SandboxId, Weak<Sandbox>>>,
+}
+
+impl Interpreter {
+    /// Opens the door with the backends of this platform. Nothing is started yet.
+    ///
+    /// # Errors
+    /// When the data directory cannot be used or the named backend does not exist.
+    pub fn open(settings: Settings) -> Result<Interpreter, Error> {
+        let backends = backend::all(&settings);
+        Interpreter::with_backends(settings, backends)
+    }
+
+    /// Opens the door with these backends.
+    ///
+    /// # Errors
+    /// When the data directory cannot be used or the named backend is not among them.
+    pub fn with_backends(settings: Settings, backends: Vec<Arc<dyn Backend>>) -> Result<Interpreter, Error> {
+        let store = Store::open(&settings.data_dir)?;
+        let (templates, sandboxes) = Default::default();
+        let shared = Shared { settings, store, backends, templates, sandboxes };
+        let interpreter = Interpreter { shared: Arc::new(shared) };
+        if let Some(name) = &interpreter.shared.settings.backend {
+            interpreter.named(name)?;
+        }
+        Ok(interpreter)
+    }
+
+    /// The backends that it knows.
+    pub fn backends(&self) -> &[Arc<dyn Backend>] {
+        &self.shared.backends
+    }
+
+    /// Makes a sandbox, with all walls checked.
+    ///
+    /// # Errors
+    /// When the request contradicts itself, its template or backend is not there, or the walls are not what they
+    /// have to be.
+    pub async fn create_sandbox(&self, caller: &Caller, request: SandboxRequest) -> Result<Arc<Sandbox>, Error> {
+        let sandbox = self.start(caller, request).await?;
+        sandbox.greet().await?;
+        Ok(sandbox)
+    }
+
+    /// A sandbox of this caller that somebody still holds.
+    ///
+    /// # Errors
+    /// When there is none of that id, also when it belongs to somebody else.
+    pub fn sandbox(&self, caller: &Caller, id: &SandboxId) -> Result<Arc<Sandbox>, Error> {
+        let found = self.sandboxes().get(id).and_then(Weak::upgrade);
+        let found = found.filter(|sandbox| sandbox.caller() == caller);
+        found.ok_or_else(|| Error::NotFound { what: format!("the sandbox {id}") })
+    }
+
+    /// Runs code: the one door. What becomes of the code is in the [`Execution`], also where it was refused.
+    ///
+    /// # Errors
+    /// When the request contradicts itself or there is nothing to run it in.
+    pub async fn execute(&self, caller: &Caller, request: ExecuteRequest) -> Result<Execution, Error> {
+        if let Some(verdict) = refuse(&request.code) {
+            let id = ExecutionId::from_bits(ids::random());
+            return Ok(Execution::ended(id, request.language, verdict));
+        }
+        check_env(&request.env)?;
+        check_times(&request)?;
+        let make = |env, stdin: &Stdin| ContextRequest {
+            language: request.language,
+            cwd: None,
+            env,
+            stdin: matches!(stdin, Stdin::Piped(_)),
+        };
+        let (env, stdin) = (request.env.clone(), &request.stdin);
+        match request.place.clone() {
+            Place::Fresh(fresh) => {
+                let sandbox = self.start(caller, fresh).await?;
+                let context = sandbox.create_context(make(env, stdin)).await?;
+                if sandbox.require().is_some() {
+                    sandbox.greet().await?;
+                    return run(context, request, true).await;
+                }
+                let execution = run(context, request, true).await?;
+                sandbox.greet().await?;
+                Ok(execution)
+            }
+            Place::Sandbox(sandbox) => {
+                own(caller, &sandbox)?;
+                let context = sandbox.create_context(make(env, stdin)).await?;
+                run(context, request, false).await
+            }
+            Place::Context(context) => {
+                own(caller, context.sandbox())?;
+                check_context(&context, &request)?;
+                run(context, request, false).await
+            }
+        }
+    }
+
+    fn sandboxes(&self) -> std::sync::MutexGuard<'_, HashMap<SandboxId, Weak<Sandbox>>> {
+        self.shared.sandboxes.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn named(&self, name: &str) -> Result<Arc<dyn Backend>, Error> {
+        let found = self.shared.backends.iter().find(|backend| backend.name() == name);
+        found.cloned().ok_or_else(|| {
+            let known = self.shared.backends.iter().map(|backend| backend.name().to_owned()).collect();
+            Error::UnknownBackend { name: name.to_owned(), known }
+        })
+    }
+
+    fn backend(&self, name: Option<&str>) -> Result<Arc<dyn Backend>, Error> {
+        if let Some(name) = name.or(self.shared.settings.backend.as_deref()) {
+            return self.named(name);
+        }
+        // One backend needs no choice: it tells itself why it cannot start.
+        if let [only] = self.shared.backends.as_slice() {
+            return Ok(only.clone());
+        }
+        let usable = self.shared.backends.iter().find(|backend| backend.probe().usable);
+        let first = usable.or(self.shared.backends.first()).cloned();
+        first.ok_or_else(|| Error::UnknownBackend { name: "default".to_owned(), known: Vec::new() })
+    }
+
+    async fn template(&self, name: String) -> Result<Template, Error> {
+        let known = |shared: &Shared| {
+            let templates = shared.templates.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            templates.get(&name).cloned()
+        };
+        if let Some(template) = known(&self.shared) {
+            return Ok(template);
+        }
+        let (shared, wanted) = (self.shared.clone(), name.clone());
+        let ensured = tokio::task::spawn_blocking(move || shared.store.ensure(&wanted, &())).await;
+        let template = ensured.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))?;
+        let mut templates = self.shared.templates.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        templates.insert(name, template.clone());
+        Ok(template)
+    }
+
+    async fn start(&self, caller: &Caller, request: SandboxRequest) -> Result<Arc<Sandbox>, Error> {
+        check_limits(&request.limits)?;
+        check_env(&request.env)?;
+        let backend = self.backend(request.backend.as_deref())?;
+        let template = match request.template {
+            Some(name) if backend.uses_templates() => Some(self.template(name).await?),
+            _ => None,
+        };
+        let id = SandboxId::from_bits(ids::random());
+        let started = backend.start(StartRequest {
+            sandbox: id.clone(),
+            limits: request.limits.clone(),
+            template: template.clone(),
+            env: request.env.clone(),
+            preload: self.shared.settings.preload,
+        });
+        let started = started.await?;
+        let origin = Origin {
+            caller: caller.clone(),
+            limits: request.limits,
+            env: request.env,
+            require: request.require,
+            _template: template,
+        };
+        let sandbox = Sandbox::open(id.clone(), started, origin);
+        let mut sandboxes = self.sandboxes();
+        sandboxes.retain(|_, sandbox| sandbox.strong_count() > 0);
+        sandboxes.insert(id, Arc::downgrade(&sandbox));
+        Ok(sandbox)
+    }
+}
+
+impl std::fmt::Debug for Interpreter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Interpreter").field("settings", &self.shared.settings).finish_non_exhaustive()
+    }
+}
+
+/// Code that no sandbox has to see to know that it cannot run.
+fn refuse(code: &[u8]) -> Option<Verdict> {
+    if code.len() > CODE_BYTES_MAX {
+        let message = format!("the code has {} bytes, at most {CODE_BYTES_MAX} can be run", code.len());
+        let hint = "put data into a file and upload it; the code then reads the file";
+        return Some(outcome::refused(Category::Limit, "CodeTooLong", message, hint));
+    }
+    let error = std::str::from_utf8(code).err()?;
+    let message = format!("the code is not UTF-8: byte {} does not fit", error.valid_up_to());
+    let hint = "save the file as UTF-8; bytes that are data belong into a file or into an escaped literal";
+    let mut verdict = outcome::refused(Category::Syntax, "UnicodeDecodeError", message, hint);
+    if let Some(error) = &mut verdict.error {
+        let before = &code[..code.len().min(std::str::from_utf8(code).map_or_else(|e| e.valid_up_to(), str::len))];
+        let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
+        error.line = u32::try_from(line).ok();
+    }
+    Some(verdict)
+}
+
+fn check_times(request: &ExecuteRequest) -> Result<(), Error> {
+    let zero = |name, why| Err(LimitsError { name, value: "0".to_owned(), why }.into());
+    if request.timeout_ms == Some(0) {
+        return zero("timeout", "a timeout is more than 0");
+    }
+    if request.cpu_ms == Some(0) {
+        return zero("cpu", "a CPU limit is more than 0");
+    }
+    check_output(request.output_bytes_max.unwrap_or(0))
+}
+
+fn check_context(context: &Context, request: &ExecuteRequest) -> Result<(), Error> {
+    let wrong = |what: &str, why: String| Err(Error::Request { what: what.to_owned(), why });
+    if request.language != context.language() {
+        return wrong("this context", format!("it speaks {}, not {}", context.language(), request.language));
+    }
+    if !request.env.is_empty() {
+        return wrong("an environment", "this context has one already; set it when the context is made".to_owned());
+    }
+    if matches!(request.stdin, Stdin::Piped(_)) && !context.stdin_is_open() {
+        return wrong("standard input", "this context reads end of file; open it when the context is made".to_owned());
+    }
+    Ok(())
+}
+
+fn own(caller: &Caller, sandbox: &Sandbox) -> Result<(), Error> {
+    if sandbox.caller() == caller {
+        return Ok(());
+    }
+    Err(Error::NotFound { what: format!("the sandbox {}", sandbox.id()) })
+}
+
+/// Sends code to a context and begins to drive it. With `require`, code is sent only to walls that were seen.
+async fn run(context: Arc<Context>, request: ExecuteRequest, one_shot: bool) -> Result<Execution, Error> {
+    let occupied = context.occupy()?;
+    let sandbox = context.sandbox();
+    if let Some(require) = sandbox.require() {
+        let life = came_up(&context).await?;
+        if let Some(inside) = context.inside(&life)
+            && let Err(error) = isolation::check(&sandbox.isolation_of(Some(inside)), Some(require))
+        {
+            sandbox.destroy().await;
+            return Err(error);
+        }
+    }
+    let plan = plan(&context, &request, one_shot);
+    let before = sandbox.measure();
+    if plan.cpu_ms.is_some() && before.cpu_ms.is_none() {
+        return Err(Error::CpuUnmeasured);
+    }
+    let id = ExecutionId::from_bits(ids::random());
+    let frames = sandbox.wire().routes.add_execution(id.clone());
+    let order = Request::Execute { context: context.id().clone(), execution: id.clone(), caps: plan.caps };
+    let code = without_mark(&request.code, request.language);
+    sandbox.wire().send(&order, code).await.map_err(|gone| sandbox.lost(gone))?;
+    let stdin = feed(&occupied, request.stdin);
+    let (sender, events) = mpsc::channel(EVENTS);
+    let interrupt = Arc::new(Notify::new());
+    let ends = Ends { frames, events: sender, interrupt: interrupt.clone(), stdin };
+    let drive = Drive::new(id.clone(), occupied, plan, before, ends);
+    tokio::spawn(drive.run());
+    Ok(Execution::new(id, context, events, interrupt))
+}
+
+fn plan(context: &Context, request: &ExecuteRequest, one_shot: bool) -> Plan {
+    let limits = context.sandbox().limits();
+    let caps = Caps {
+        output_bytes: request.output_bytes_max.unwrap_or(limits.output_bytes),
+        results: limits.results,
+        results_bytes: limits.results_bytes,
+        files: FILES_MAX,
+        spill: !one_shot,
+    };
+    let timeout_ms = request.timeout_ms.unwrap_or(limits.timeout_ms);
+    Plan { timeout_ms, cpu_ms: request.cpu_ms.or(limits.cpu_ms), caps, one_shot }
+}
+
+/// Waits until a context is up or has ended.
+async fn came_up(context: &Context) -> Result<Life, Error> {
+    let mut life = context.life();
+    let moved = life.wait_for(|life| *life != Life::Starting);
+    match tokio::time::timeout(Duration::from_millis(START_MS), moved).await {
+        Ok(Ok(life)) => Ok(life.clone()),
+        Ok(Err(_)) => Err(context.sandbox().lost(context.sandbox().wire().gone())),
+        Err(_) => Err(Error::Guest { why: format!("a context did not come up within {} s", START_MS / 1000) }),
+    }
+}
+
+/// Python files may begin with a byte order mark, which is no part of the code.
+fn without_mark(code: &[u8], language: Language) -> &[u8] {
+    match language {
+        Language::Bash => code,
+        Language::Python | Language::Javascript => code.strip_prefix(b"\xef\xbb\xbf").unwrap_or(code),
+    }
+}
+
+fn feed(context: &Occupied, stdin: Stdin) -> Option<tokio::task::AbortHandle> {
+    let Stdin::Piped(source) = stdin else {
+        return None;
+    };
+    let pump = pump(Arc::clone(context), source);
+    Some(tokio::spawn(pump).abort_handle())
+}
+
+async fn pump(context: Arc<Context>, mut source: mpsc::Receiver<Bytes>) {
+    let wire = context.sandbox().wire();
+    let order = |end| Request::Stdin { context: Some(context.id().clone()), execution: None, end };
+    while let Some(bytes) = source.recv().await {
+        for piece in bytes.chunks(STDIN_PIECE_BYTES) {
+            if wire.send(&order(false), piece).await.is_err() {
+                return;
+            }
+        }
+    }
+    wire.post(&order(true));
+    context.stdin_ended();
+}

@@ -1,0 +1,37 @@
+//! The one door: whoever wants code to run asks [`Interpreter::execute`].
+//!
+//! Sandboxes, contexts, executions and files behind it; the backends that make sandboxes below it. HTTP, the
+//! environment, printing and configuration are left to whoever calls.
+
+pub mod backend;
+mod bundle;
+mod collect;
+mod context;
+mod drive;
+mod error;
+mod execution;
+mod files;
+mod hints;
+mod ids;
+mod interpreter;
+mod isolation;
+mod ladder;
+mod mime;
+mod outcome;
+mod request;
+mod routes;
+mod sandbox;
+pub mod template;
+mod text;
+mod wire;
+
+pub use backend::Preload;
+pub use context::Context;
+pub use error::Error;
+pub use execution::Execution;
+pub use files::{FileError, Files};
+pub use interpreter::{Interpreter, Settings};
+pub use mime::guess as guess_mime;
+pub use request::{Caller, ContextRequest, ExecuteRequest, OUTPUT_BYTES_MAX, Place, SandboxRequest, Stdin};
+pub use sandbox::Sandbox;
+pub use text::{from_printable, printable};

@@ -1,0 +1,262 @@
+//! Who waits for which frame: replies of a guest find their way by context, execution or transfer id.
+//!
+//! Ids that nobody waits for (late, unknown or forged ones) are dropped and counted. Waiting for more bytes is `wire`'s.
+
+use protocol::{
+    ContextId, ExecutionId, Wall,
+    frame::Frame,
+    guest::{Exit, Reply, Transfer},
+};
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Frames of one execution that wait to be looked at.
+const EXECUTION_FRAMES: usize = 8;
+/// Output in one frame, in bytes: guests send far less at a time.
+const OUTPUT_BYTES_MAX: usize = 4 << 20;
+/// What a transfer frame costs beside its bytes.
+const TRANSFER_FRAME_BYTES: usize = 1 << 10;
+
+/// The first words of a guest.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Greeting {
+    pub version: u32,
+    pub walls: Vec<Wall>,
+}
+
+/// Where a context stands, as far as the guest tells.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Life {
+    Starting,
+    Up { walls: Vec<Wall> },
+    Ended(Demise),
+}
+
+/// How a context ended.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Demise {
+    pub exit: Option<Exit>,
+    pub failure: Option<String>,
+    pub errno: Option<i32>,
+}
+
+/// One answer to a file operation.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Part {
+    Chunk(Vec<u8>),
+    Done,
+    Failed { errno: i32, message: String },
+}
+
+/// A guest that broke the protocol.
+#[derive(Debug, thiserror::Error)]
+#[error("the guest {0}")]
+pub(crate) struct Broken(pub String);
+
+struct Slot {
+    parts: mpsc::UnboundedSender<Part>,
+    bytes_left: usize,
+}
+
+#[derive(Default)]
+struct Table {
+    closed: bool,
+    greeting: Option<oneshot::Sender<Greeting>>,
+    greeted: bool,
+    executions: HashMap<ExecutionId, mpsc::Sender<Frame<Reply>>>,
+    contexts: HashMap<ContextId, watch::Sender<Life>>,
+    transfers: HashMap<Transfer, Slot>,
+    next_transfer: Transfer,
+}
+
+/// The table of everybody who waits for frames of one sandbox.
+pub(crate) struct Routes {
+    table: Mutex<Table>,
+    strays: AtomicU64,
+}
+
+impl Routes {
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// A table in which `greeting` waits for the guest's first words.
+    pub fn new(greeting: oneshot::Sender<Greeting>) -> Routes {
+        let table = Table { greeting: Some(greeting), ..Table::default() };
+        Routes { table: Mutex::new(table), strays: AtomicU64::new(0) }
+    }
+
+    /// Frames of an execution, until its `Ended`. The receiver ends early when the stream does.
+    pub fn add_execution(&self, id: ExecutionId) -> mpsc::Receiver<Frame<Reply>> {
+        let (sender, receiver) = mpsc::channel(EXECUTION_FRAMES);
+        let mut table = self.table();
+        if !table.closed {
+            table.executions.insert(id, sender);
+        }
+        receiver
+    }
+
+    /// What becomes of a context. The channel closes when the stream ends.
+    pub fn add_context(&self, id: ContextId) -> watch::Receiver<Life> {
+        let (sender, receiver) = watch::channel(Life::Starting);
+        let mut table = self.table();
+        if !table.closed {
+            table.contexts.insert(id, sender);
+        }
+        receiver
+    }
+
+    /// A new transfer that may receive `bytes_max` bytes.
+    pub fn add_transfer(&self, bytes_max: usize) -> (Transfer, mpsc::UnboundedReceiver<Part>) {
+        let (parts, receiver) = mpsc::unbounded_channel();
+        let mut table = self.table();
+        table.next_transfer += 1;
+        let id = table.next_transfer;
+        if !table.closed {
+            table.transfers.insert(id, Slot { parts, bytes_left: bytes_max });
+        }
+        (id, receiver)
+    }
+
+    /// Forgets an execution.
+    pub fn remove_execution(&self, id: &ExecutionId) {
+        self.table().executions.remove(id);
+    }
+
+    /// Forgets a transfer; true when it had not ended.
+    pub fn remove_transfer(&self, id: Transfer) -> bool {
+        self.table().transfers.remove(&id).is_some()
+    }
+
+    /// Ends everything that waits.
+    pub fn close(&self) {
+        let waiting = {
+            let mut table = self.table();
+            table.closed = true;
+            let next_transfer = table.next_transfer;
+            let greeted = table.greeted;
+            std::mem::replace(&mut *table, Table { closed: true, next_transfer, greeted, ..Table::default() })
+        };
+        drop(waiting);
+    }
+
+    /// Frames that nobody waited for.
+    pub fn strays(&self) -> u64 {
+        self.strays.load(Ordering::Relaxed)
+    }
+
+    fn stray(&self) {
+        self.strays.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Brings one frame to whoever waits for it.
+    pub async fn deliver(&self, frame: Frame<Reply>) -> Result<(), Broken> {
+        self.check_order(&frame.header)?;
+        match frame.header {
+            Reply::Ready { version, walls } => self.greet(Greeting { version, walls }),
+            Reply::ContextReady { context, walls, .. } => self.context(&context, Life::Up { walls }),
+            Reply::ContextEnded { context, exit, failure, errno } => {
+                self.context(&context, Life::Ended(Demise { exit, failure, errno }));
+            }
+            Reply::Chunk { transfer } => self.part(transfer, Part::Chunk(frame.payload))?,
+            Reply::Done { transfer } => self.part(transfer, Part::Done)?,
+            Reply::Failed { transfer, errno, message } => {
+                self.part(transfer, Part::Failed { errno, message })?;
+            }
+            Reply::Output { ref execution, .. } => {
+                if frame.payload.len() > OUTPUT_BYTES_MAX {
+                    return Err(Broken(format!("sent {} bytes of output at once", frame.payload.len())));
+                }
+                self.execution(execution.clone(), frame, false).await;
+            }
+            Reply::Bundle { ref execution, .. } | Reply::Raised { ref execution } => {
+                self.execution(execution.clone(), frame, false).await;
+            }
+            Reply::Ended { ref execution, .. } => self.execution(execution.clone(), frame, true).await,
+        }
+        Ok(())
+    }
+
+    fn check_order(&self, header: &Reply) -> Result<(), Broken> {
+        if matches!(header, Reply::Ready { .. }) || self.table().greeted {
+            return Ok(());
+        }
+        Err(Broken("spoke before it said that it is ready".to_owned()))
+    }
+
+    fn greet(&self, greeting: Greeting) {
+        let mut table = self.table();
+        if std::mem::replace(&mut table.greeted, true) {
+            drop(table);
+            return self.stray();
+        }
+        if let Some(sender) = table.greeting.take() {
+            let _ = sender.send(greeting);
+        }
+    }
+
+    fn context(&self, id: &ContextId, life: Life) {
+        let mut table = self.table();
+        let Some(sender) = table.contexts.get(id) else {
+            drop(table);
+            return self.stray();
+        };
+        let ended = matches!(life, Life::Ended(_));
+        let moved = sender.send_if_modified(|now| {
+            let moves = ended || *now == Life::Starting;
+            if moves {
+                *now = life;
+            }
+            moves
+        });
+        if ended {
+            table.contexts.remove(id);
+        }
+        drop(table);
+        if !moved {
+            self.stray();
+        }
+    }
+
+    fn part(&self, id: Transfer, part: Part) -> Result<(), Broken> {
+        let mut table = self.table();
+        let Some(slot) = table.transfers.get_mut(&id) else {
+            drop(table);
+            self.stray();
+            return Ok(());
+        };
+        let last = !matches!(part, Part::Chunk(_));
+        if let Part::Chunk(bytes) = &part {
+            let cost = bytes.len() + TRANSFER_FRAME_BYTES;
+            let Some(left) = slot.bytes_left.checked_sub(cost) else {
+                return Err(Broken("sent more of a file than it was asked for".to_owned()));
+            };
+            slot.bytes_left = left;
+        }
+        let heard = slot.parts.send(part).is_ok();
+        if last || !heard {
+            table.transfers.remove(&id);
+        }
+        Ok(())
+    }
+
+    async fn execution(&self, id: ExecutionId, frame: Frame<Reply>, last: bool) {
+        let sender = {
+            let mut table = self.table();
+            if last { table.executions.remove(&id) } else { table.executions.get(&id).cloned() }
+        };
+        let Some(sender) = sender else {
+            return self.stray();
+        };
+        if sender.send(frame).await.is_err() {
+            self.stray();
+            self.remove_execution(&id);
+        }
+    }
+}

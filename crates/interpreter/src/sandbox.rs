@@ -1,0 +1,250 @@
+//! A walled computer and its one stream. Dropping the last handle destroys it, with everything in it.
+
+use crate::{
+    Caller, Context, ContextRequest, Error, Files,
+    backend::{Guard, Measure, Started},
+    context::Programs,
+    isolation::{self, Inside},
+    routes::Greeting,
+    template::Template,
+    wire::{Gone, Wire},
+};
+use protocol::{ContextId, Isolation, Limits, Require, SandboxId, Wall, guest::VERSION};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, Weak},
+    time::Duration,
+};
+use tokio::{sync::oneshot, task::JoinHandle};
+
+/// How long a guest may take to say its first words, and a context to come up.
+pub(crate) const START_MS: u64 = 30_000;
+
+/// A walled computer with files, processes and limits; belongs to one caller.
+pub struct Sandbox {
+    id: SandboxId,
+    wire: Wire,
+    kept: Arc<Kept>,
+    greeting: Mutex<Option<oneshot::Receiver<Greeting>>>,
+    walls: OnceLock<Vec<Wall>>,
+    claim: Isolation,
+    programs: Programs,
+    contexts: Mutex<HashMap<ContextId, Weak<Context>>>,
+    origin: Origin,
+}
+
+/// For whom and from what a sandbox was made.
+pub(crate) struct Origin {
+    pub caller: Caller,
+    pub limits: Limits,
+    pub env: BTreeMap<String, String>,
+    pub require: Option<Require>,
+    /// Keeps the template on the disk while the sandbox shows it.
+    pub _template: Option<Template>,
+}
+
+/// The guard, and what it measured last once it is gone.
+struct Kept {
+    guard: Mutex<Option<Box<dyn Guard>>>,
+    last: Mutex<(Measure, Option<String>)>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+impl Kept {
+    fn measure(&self) -> Measure {
+        match &*lock(&self.guard) {
+            Some(guard) => guard.measure(),
+            None => lock(&self.last).0,
+        }
+    }
+
+    fn failure(&self) -> Option<String> {
+        match &*lock(&self.guard) {
+            Some(guard) => guard.failure(),
+            None => lock(&self.last).1.clone(),
+        }
+    }
+
+    fn take(&self) -> Option<Box<dyn Guard>> {
+        let mut guard = lock(&self.guard);
+        if let Some(guard) = &*guard {
+            *lock(&self.last) = (guard.measure(), guard.failure());
+        }
+        guard.take()
+    }
+
+    /// Destroys on a thread where waiting hurts nobody.
+    fn destroy(&self) -> Option<JoinHandle<()>> {
+        self.take().map(|guard| tokio::task::spawn_blocking(move || drop(guard)))
+    }
+}
+
+impl Sandbox {
+    /// Begins to talk to a sandbox that a backend started; [`Sandbox::greet`] must follow.
+    pub(crate) fn open(id: SandboxId, started: Started, origin: Origin) -> Arc<Sandbox> {
+        let programs = Programs::of(&started);
+        let Started { stream, guard, isolation, .. } = started;
+        let kept = Arc::new(Kept { guard: Mutex::new(Some(guard)), last: Mutex::default() });
+        let keeper = kept.clone();
+        let (sender, greeting) = oneshot::channel();
+        let wire = Wire::open(stream, sender, move || {
+            keeper.destroy();
+        });
+        Arc::new(Sandbox {
+            id,
+            wire,
+            kept,
+            greeting: Mutex::new(Some(greeting)),
+            walls: OnceLock::new(),
+            claim: isolation,
+            programs,
+            contexts: Mutex::default(),
+            origin,
+        })
+    }
+
+    /// Waits for the guest's first words and checks them.
+    pub(crate) async fn greet(&self) -> Result<(), Error> {
+        let Some(greeting) = lock(&self.greeting).take() else {
+            return Ok(());
+        };
+        let checked = match tokio::time::timeout(Duration::from_millis(START_MS), greeting).await {
+            Err(_) => Err(self.silent(format!("the guest did not speak within {} s", START_MS / 1000))),
+            Ok(Err(_)) => Err(self.silent(self.wire.gone().0)),
+            Ok(Ok(greeting)) if greeting.version != VERSION => {
+                let version = greeting.version;
+                Err(Error::Guest { why: format!("the guest speaks version {version}, not {VERSION}") })
+            }
+            Ok(Ok(greeting)) => {
+                let _ = self.walls.set(greeting.walls);
+                isolation::check(&self.isolation(), self.origin.require)
+            }
+        };
+        if checked.is_err() {
+            self.destroy().await;
+        }
+        checked
+    }
+
+    fn silent(&self, why: String) -> Error {
+        Error::Guest { why: self.kept.failure().unwrap_or(why) }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &SandboxId {
+        &self.id
+    }
+
+    /// Whose it is.
+    pub fn caller(&self) -> &Caller {
+        &self.origin.caller
+    }
+
+    /// What it may use.
+    pub fn limits(&self) -> &Limits {
+        &self.origin.limits
+    }
+
+    /// The walls that are up around it, as far as the guest has told yet.
+    pub fn isolation(&self) -> Isolation {
+        self.isolation_of(None)
+    }
+
+    pub(crate) fn isolation_of(&self, inside: Option<Inside<'_>>) -> Isolation {
+        let walls = self.walls.get().map(Vec::as_slice).unwrap_or_default();
+        isolation::combine(&self.claim, walls, inside)
+    }
+
+    /// What it has used since it was started.
+    pub fn measure(&self) -> Measure {
+        self.kept.measure()
+    }
+
+    /// Whether it is still there, as far as is known.
+    pub fn is_alive(&self) -> bool {
+        !self.wire.is_closed()
+    }
+
+    /// Frames of the guest that nobody waited for: late ones, and forged ones.
+    pub fn stray_frames(&self) -> u64 {
+        self.wire.routes.strays()
+    }
+
+    /// Its files.
+    pub fn files(&self) -> Files<'_> {
+        Files::of(self)
+    }
+
+    /// Makes a context without waiting until it is up: code that is sent to it waits there.
+    ///
+    /// # Errors
+    /// When the request contradicts itself or the sandbox is gone.
+    pub async fn create_context(self: &Arc<Self>, request: ContextRequest) -> Result<Arc<Context>, Error> {
+        Context::create(self.clone(), request).await
+    }
+
+    /// A context of this sandbox that somebody still holds.
+    ///
+    /// # Errors
+    /// When there is none of that id.
+    pub fn context(&self, id: &ContextId) -> Result<Arc<Context>, Error> {
+        let found = lock(&self.contexts).get(id).and_then(Weak::upgrade);
+        found.ok_or_else(|| Error::NotFound { what: format!("the context {id}") })
+    }
+
+    /// Destroys it with everything in it, and returns when that is done. What waits for it ends as `lost`.
+    pub async fn destroy(&self) {
+        if let Some(destroying) = self.destroy_soon() {
+            let _ = destroying.await;
+        }
+    }
+
+    pub(crate) fn destroy_soon(&self) -> Option<JoinHandle<()>> {
+        self.wire.close("it was destroyed");
+        self.kept.destroy()
+    }
+
+    pub(crate) fn wire(&self) -> &Wire {
+        &self.wire
+    }
+
+    pub(crate) fn programs(&self) -> &Programs {
+        &self.programs
+    }
+
+    pub(crate) fn env(&self) -> &BTreeMap<String, String> {
+        &self.origin.env
+    }
+
+    pub(crate) fn require(&self) -> Option<Require> {
+        self.origin.require
+    }
+
+    pub(crate) fn lost(&self, gone: Gone) -> Error {
+        Error::SandboxLost { sandbox: self.id.clone(), why: gone.0 }
+    }
+
+    pub(crate) fn remember(&self, context: &Arc<Context>) {
+        lock(&self.contexts).insert(context.id().clone(), Arc::downgrade(context));
+    }
+
+    pub(crate) fn forget(&self, id: &ContextId) {
+        lock(&self.contexts).remove(id);
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.wire.close("it was destroyed");
+        drop(self.kept.take());
+    }
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox").field("id", &self.id).finish_non_exhaustive()
+    }
+}

@@ -16,8 +16,23 @@ pub type Transfer = u64;
 pub enum Launch {
     /// A fork of the zygote.
     Zygote,
-    /// A program, with its arguments.
-    Command(Vec<String>),
+    /// A program.
+    Command {
+        /// Program and arguments.
+        argv: Vec<String>,
+        /// How its output is told apart.
+        streams: Streams,
+    },
+}
+
+/// How the output of one execution of a context is told from that of the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Streams {
+    /// The driver gets fresh descriptors with each execution.
+    PerExecution,
+    /// Descriptors 1 and 2 stay the same for the context's life.
+    PerContext,
 }
 
 /// How a process ended.
@@ -279,7 +294,7 @@ pub enum Reply {
         /// Walls that its driver verified on itself.
         walls: Vec<Wall>,
     },
-    /// A context is gone, or never came up.
+    /// A context is gone, or never came up. Executions of it that had not begun end with it, without an `Ended`.
     ContextEnded {
         /// The context.
         context: ContextId,

@@ -1,0 +1,109 @@
+//! The socket to one driver: executions and acknowledgements out, claims in. Descriptors go out, never in.
+
+use crate::claims::Claims;
+use crate::readiness::Interest;
+use protocol::ExecutionId;
+use protocol::driver::ToDriver;
+use protocol::frame::encode;
+use rustix::io::Errno;
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// Acknowledgements that are sent together, in bytes.
+const PARCEL_BYTES_MAX: usize = 64 << 10;
+/// Parcels that wait for a driver which does not read.
+const PARCELS_MAX: usize = 16;
+
+struct Parcel {
+    bytes: Vec<u8>,
+    sent: usize,
+    fds: Vec<OwnedFd>,
+}
+
+/// A connected driver.
+pub struct Driving {
+    socket: OwnedFd,
+    parcels: VecDeque<Parcel>,
+    /// What it says.
+    pub claims: Claims,
+}
+
+impl Driving {
+    /// Takes the guest's end of a socket pair.
+    pub fn new(socket: OwnedFd) -> Result<Driving, Errno> {
+        rustix::io::ioctl_fionbio(&socket, true)?;
+        Ok(Driving { socket, parcels: VecDeque::new(), claims: Claims::default() })
+    }
+
+    /// The socket.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// Queues an execution, with the writing ends of its output pipes. False when too much waits already.
+    pub fn execute(&mut self, execution: ExecutionId, code: &[u8], fds: Vec<OwnedFd>) -> bool {
+        self.queue(&ToDriver::Execute { execution }, code, fds)
+    }
+
+    /// Queues an acknowledgement. False when too many wait already.
+    pub fn acknowledge(&mut self) -> bool {
+        self.queue(&ToDriver::Ack, b"", Vec::new())
+    }
+
+    fn queue(&mut self, header: &ToDriver, payload: &[u8], fds: Vec<OwnedFd>) -> bool {
+        let mut bytes = Vec::new();
+        if let Some(last) =
+            self.parcels.back_mut().filter(|last| fds.is_empty() && last.bytes.len() < PARCEL_BYTES_MAX)
+        {
+            return encode(header, payload, &mut last.bytes).is_ok();
+        }
+        let fits = self.parcels.len() < PARCELS_MAX && encode(header, payload, &mut bytes).is_ok();
+        if fits {
+            self.parcels.push_back(Parcel { bytes, sent: 0, fds });
+        }
+        fits
+    }
+
+    /// What to wait for; `listen` is false while the host is behind.
+    pub fn interest<'a>(&'a self, listen: bool, wants: &mut Interest<'a>) {
+        if listen {
+            wants.read(self.socket.as_fd());
+        }
+        if !self.parcels.is_empty() {
+            wants.write(self.socket.as_fd());
+        }
+    }
+
+    /// Writes what fits. False when the driver is not there any more.
+    pub fn flush(&mut self) -> bool {
+        while let Some(parcel) = self.parcels.front_mut() {
+            match send(&self.socket, &parcel.bytes[parcel.sent..], &parcel.fds) {
+                Ok(count) => {
+                    // They went with the first byte.
+                    parcel.fds.clear();
+                    parcel.sent += count;
+                    if parcel.sent == parcel.bytes.len() {
+                        self.parcels.pop_front();
+                    }
+                }
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => return true,
+                Err(_) => return false,
+            }
+        }
+        true
+    }
+}
+
+fn send(socket: &OwnedFd, bytes: &[u8], fds: &[OwnedFd]) -> Result<usize, Errno> {
+    let borrowed: Vec<BorrowedFd> = fds.iter().map(AsFd::as_fd).collect();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !borrowed.is_empty() {
+        control.push(SendAncillaryMessage::ScmRights(&borrowed));
+    }
+    sendmsg(socket, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL)
+}

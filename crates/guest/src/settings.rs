@@ -1,0 +1,117 @@
+//! What the guest is started with: descriptors by number and facts for checking walls, in one variable.
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::{Errno, FdFlags};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+
+/// The variable's name.
+const VARIABLE: &str = "BELLJAR_FDS";
+
+/// The guest was started wrongly.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// No variable.
+    #[error("read {VARIABLE}: it is not set")]
+    Missing,
+    /// Not the expected JSON.
+    #[error("read {VARIABLE}: {0}")]
+    Malformed(#[from] serde_json::Error),
+    /// A descriptor or directory is not there.
+    #[error("use {what}: {errno}")]
+    Absent {
+        /// Which one.
+        what: String,
+        /// Why.
+        errno: Errno,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Given {
+    stream: i32,
+    zygote: Option<i32>,
+    landlock: Option<i32>,
+    #[serde(default)]
+    join: Vec<i32>,
+    #[serde(default)]
+    ns: BTreeMap<String, u64>,
+    #[serde(default = "workspace")]
+    workspace: String,
+    #[serde(default = "tmp")]
+    tmp: String,
+}
+
+fn workspace() -> String {
+    "/workspace".to_owned()
+}
+
+fn tmp() -> String {
+    "/tmp".to_owned()
+}
+
+/// What the guest works with.
+pub struct Settings {
+    /// Landlock ruleset for forks of the zygote.
+    pub landlock: Option<OwnedFd>,
+    /// Control groups that user code's processes join.
+    pub join: Vec<OwnedFd>,
+    /// Inode numbers of the namespaces outside.
+    pub ns: BTreeMap<String, u64>,
+    /// The sandbox's own environment.
+    pub env: Vec<(String, String)>,
+    /// Where user code keeps files.
+    pub workspace: String,
+    /// That directory.
+    pub workspace_dir: OwnedFd,
+    /// The directory for temporary files.
+    pub tmp: String,
+}
+
+/// The settings, the stream to the host, and the zygote's socket.
+pub fn read() -> Result<(Settings, OwnedFd, Option<OwnedFd>), SettingsError> {
+    let text = std::env::var(VARIABLE).map_err(|_| SettingsError::Missing)?;
+    let given: Given = serde_json::from_str(&text)?;
+    let stream = adopt("stream", given.stream)?;
+    let zygote = given.zygote.map(|number| adopt("zygote", number)).transpose()?;
+    let env = std::env::vars_os()
+        .map(|(name, value)| {
+            let text = |os: std::ffi::OsString| protocol::path::from_bytes(os.as_encoded_bytes());
+            (text(name), text(value))
+        })
+        .filter(|(name, _)| name != VARIABLE);
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let workspace_dir = rustix::fs::open(&given.workspace, flags, Mode::empty())
+        .map_err(|errno| SettingsError::Absent { what: given.workspace.clone(), errno })?;
+    let settings = Settings {
+        landlock: given.landlock.map(|number| adopt("landlock", number)).transpose()?,
+        join: given.join.iter().map(|number| adopt("join", *number)).collect::<Result<_, _>>()?,
+        ns: given.ns,
+        env: env.collect(),
+        workspace: given.workspace,
+        workspace_dir,
+        tmp: given.tmp,
+    };
+    Ok((settings, stream, zygote))
+}
+
+/// Takes a descriptor; children shall not have it.
+fn adopt(what: &str, number: i32) -> Result<OwnedFd, SettingsError> {
+    let absent = |errno| SettingsError::Absent { what: format!("descriptor {number} as {what}"), errno };
+    if number < 3 {
+        return Err(absent(Errno::BADF));
+    }
+    let fd = jail::adopt(number);
+    rustix::io::fcntl_setfd(&fd, FdFlags::CLOEXEC).map_err(absent)?;
+    Ok(fd)
+}
+
+impl Settings {
+    /// The sandbox's environment with a context's or command's own on top.
+    pub fn env_with(&self, own: &BTreeMap<String, String>) -> Vec<(String, String)> {
+        let kept = self.env.iter().filter(|(name, _)| !own.contains_key(name)).cloned();
+        kept.chain(own.iter().map(|(name, value)| (name.clone(), value.clone()))).collect()
+    }
+}

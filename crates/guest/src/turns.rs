@@ -1,0 +1,202 @@
+//! The loop: wait, hear the host, let every part have its turn, write to the host.
+
+use crate::commands::Command;
+use crate::contexts::{Context, Ground};
+use crate::files::Transfers;
+use crate::paths::Roots;
+use crate::pipes::Stale;
+use crate::processes;
+use crate::readiness::{Interest, Ready};
+use crate::settings::{self, SettingsError};
+use crate::wire::{Host, HostError};
+use crate::zygote::Zygote;
+use protocol::guest::{Exit, Reply, VERSION};
+use protocol::zygote::ForkReply;
+use rustix::io::Errno;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Instant;
+
+/// The buffer for reading, in bytes: as much as a pipe holds.
+const SCRATCH_BYTES: usize = 64 << 10;
+
+/// Why the guest could not start, or could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Wrong settings.
+    #[error("start: {0}")]
+    Settings(#[from] SettingsError),
+    /// A system call that must not fail.
+    #[error("go on: {0}")]
+    System(#[from] Errno),
+    /// The host spoke another protocol.
+    #[error("go on: {0}")]
+    Host(HostError),
+}
+
+/// The whole guest.
+pub struct Guest {
+    /// What every part works with.
+    pub ground: Ground,
+    /// Live contexts.
+    pub contexts: Vec<Context>,
+    /// Running commands.
+    pub commands: Vec<Command>,
+    /// File operations under way.
+    pub transfers: Transfers,
+    /// The zygote.
+    pub zygote: Zygote,
+    children: OwnedFd,
+}
+
+/// Runs as pid 1 of a sandbox until the host goes away; then everything in the sandbox is killed.
+pub fn init() -> Result<(), StartError> {
+    let (settings, stream, zygote) = settings::read()?;
+    let walls = crate::walls::verified(&settings.ns);
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
+    let mut host = Host::new(stream)?;
+    host.send(&Reply::Ready { version: VERSION, walls }, b"");
+    let roots = Roots::open(&settings)?;
+    let mut guest = Guest {
+        ground: Ground {
+            host,
+            settings,
+            stale: Stale::default(),
+            scratch: vec![0; SCRATCH_BYTES],
+            now: Instant::now(),
+        },
+        contexts: Vec::new(),
+        commands: Vec::new(),
+        transfers: Transfers::new(roots),
+        zygote: Zygote::new(zygote)?,
+        children: jail::child_signals()?,
+    };
+    let end = guest.run();
+    guest.kill_everything();
+    match end {
+        StartError::Host(HostError::Ended | HostError::Stream(_)) => Ok(()),
+        other => Err(other),
+    }
+}
+
+impl Guest {
+    fn run(&mut self) -> StartError {
+        loop {
+            if let Err(error) = self.ground.host.flush() {
+                return StartError::Host(error);
+            }
+            let ready = match self.wait() {
+                Ok(ready) => ready,
+                Err(errno) => return errno.into(),
+            };
+            self.ground.now = Instant::now();
+            if let Err(error) = self.hear_host(&ready) {
+                return StartError::Host(error);
+            }
+            self.hear_zygote(&ready);
+            self.turn(&ready);
+        }
+    }
+
+    fn wait(&self) -> Result<Ready, Errno> {
+        let mut wants = Interest::default();
+        self.ground.host.interest(!self.stdin_full(), &mut wants);
+        wants.read(self.children.as_fd());
+        self.zygote.interest(&mut wants);
+        self.ground.stale.interest(self.ground.now, &mut wants);
+        self.contexts.iter().for_each(|context| context.interest(&self.ground, &mut wants));
+        self.commands.iter().for_each(|command| command.interest(&self.ground, &mut wants));
+        if self.transfers.runnable() && !self.ground.host.behind() {
+            wants.at(self.ground.now);
+        }
+        wants.wait()
+    }
+
+    fn stdin_full(&self) -> bool {
+        self.contexts.iter().any(|context| context.stdin.full())
+            || self.commands.iter().any(|command| command.stdin.full())
+    }
+
+    fn hear_host(&mut self, ready: &Ready) -> Result<(), HostError> {
+        if ready.has(self.ground.host.fd()) && !self.stdin_full() {
+            self.ground.host.receive(&mut self.ground.scratch)?;
+        }
+        while !self.stdin_full() {
+            let Some(frame) = self.ground.host.request()? else {
+                break;
+            };
+            self.request(frame.header, frame.payload);
+        }
+        Ok(())
+    }
+
+    fn hear_zygote(&mut self, ready: &Ready) {
+        if !self.zygote.fd().is_some_and(|fd| ready.has(fd)) {
+            return;
+        }
+        let now = self.ground.now;
+        let (replies, there) = self.zygote.replies();
+        for reply in replies {
+            match reply {
+                ForkReply::Forked { .. } => {}
+                ForkReply::ForkFailed { context, errno, message } => {
+                    if let Some(context) = self.contexts.iter_mut().find(|has| has.id == context) {
+                        context.fail(message, (errno != 0).then_some(errno), now);
+                    }
+                }
+                ForkReply::Exited { context, status } => {
+                    if let Some(context) = self.contexts.iter_mut().find(|has| has.id == context) {
+                        context.ended(processes::exit_of_raw(status), now);
+                    }
+                }
+            }
+        }
+        if !there {
+            for context in self.contexts.iter_mut().filter(|context| context.awaits_zygote()) {
+                context.fail("fork the zygote: it is gone".to_owned(), None, now);
+            }
+        }
+    }
+
+    fn turn(&mut self, ready: &Ready) {
+        let ground = &mut self.ground;
+        let lone_context = self.contexts.len() == 1 && self.commands.is_empty();
+        self.contexts.retain_mut(|context| !context.turn(ready, lone_context, ground));
+        self.commands.retain_mut(|command| !command.turn(ready, ground));
+        ground.stale.turn(ready, ground.now, &mut ground.scratch);
+        if !ground.host.behind() {
+            self.transfers.turn(ground);
+        }
+        if ready.has(&self.children) {
+            self.reap();
+        }
+    }
+
+    fn reap(&mut self) {
+        while rustix::io::read(&self.children, &mut self.ground.scratch).is_ok_and(|count| count > 0) {}
+        while let Some((pid, exit)) = processes::reap_any() {
+            self.child_ended(pid, exit);
+        }
+    }
+
+    fn child_ended(&mut self, pid: i32, exit: Exit) {
+        let now = self.ground.now;
+        if let Some(context) = self.contexts.iter_mut().find(|context| context.pid() == Some(pid)) {
+            context.ended(exit, now);
+        }
+        if let Some(command) = self.commands.iter_mut().find(|command| command.pid() == Some(pid)) {
+            command.ended(exit);
+        }
+    }
+
+    fn kill_everything(&mut self) {
+        if processes::kill_all() {
+            return;
+        }
+        for context in &mut self.contexts {
+            context.kill(false, self.ground.now);
+        }
+        for pid in self.commands.iter().filter_map(Command::pid) {
+            processes::Root { pid }.kill();
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! `belljar doctor`: what this host gives, wall by wall, and the command that raises what is missing.
+//!
+//! The walls are `jail`'s to try; Python, templates, disk and the programs around them are looked at here.
+
+use super::Site;
+use super::failure::Done;
+use crate::render::{
+    self,
+    table::aligned,
+    terminal::{BOLD, CYAN, FAINT, GREEN, Look, RED, YELLOW, size},
+};
+use interpreter::template::Store;
+use jail::probe::{Fact, State};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Check what this host gives.
+#[derive(Debug, clap::Args)]
+pub struct DoctorArgs {
+    /// Print the facts as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A built `python` template and its downloads need about this much, in bytes.
+const DISK_BYTES_MIN: u64 = 200_000_000;
+
+/// Looks at everything; exit code 1 when no code can run here.
+pub fn doctor(args: &DoctorArgs, site: &Site) -> Done {
+    let mut facts = jail::probe::report();
+    let data_dir = site.data_dir();
+    let store = data_dir.as_ref().ok().and_then(|_| site.store().ok());
+    facts.push(python(store.as_ref()));
+    facts.push(templates(store.as_ref()));
+    facts.push(disk(&data_dir));
+    facts.push(program("bash", "Bash", "sudo apt install bash"));
+    facts.push(program("node", "Node.js", "sudo apt install nodejs"));
+    facts.push(overlay());
+    facts.push(containers());
+    let usable = !facts.iter().any(|fact| fact.required && fact.state == State::Missing);
+    if args.json {
+        let text = json!({"usable": usable, "facts": facts}).to_string();
+        render::print(&format!("{text}\n"))?;
+    } else {
+        render::print(&page(&facts, usable, Look::stdout()))?;
+    }
+    Ok(u8::from(!usable))
+}
+
+fn page(facts: &[Fact], usable: bool, look: Look) -> String {
+    let row = |fact: &Fact| {
+        let (style, mark) = match fact.state {
+            State::Ok => (GREEN, "✓ ok"),
+            State::Degraded => (YELLOW, "! degraded"),
+            State::Missing if fact.required => (RED, "✗ missing"),
+            State::Missing => (YELLOW, "✗ missing"),
+        };
+        vec![look.paint(style, mark), look.paint(BOLD, fact.title), fact.detail.clone()]
+    };
+    let mut text = aligned(&facts.iter().map(row).collect::<Vec<_>>());
+    let fixes: Vec<Vec<String>> = facts
+        .iter()
+        .filter_map(|fact| Some(vec![format!("  {}", fact.title), look.paint(CYAN, fact.fix.as_ref()?)]))
+        .collect();
+    if !fixes.is_empty() {
+        text.push_str("\nwhat would raise the rest:\n");
+        text.push_str(&aligned(&fixes));
+    }
+    let verdict = if usable {
+        let weaker = facts.iter().any(|fact| fact.id == "cgroup" && fact.state != State::Ok);
+        let how = if weaker { "code can run here, with weaker limits" } else { "code can run here" };
+        look.paint(GREEN, how)
+    } else {
+        look.paint(RED, "no code can run here: a wall without which nothing runs cannot be raised")
+    };
+    text.push_str(&format!(
+        "\n{verdict}\n{}\n",
+        look.paint(FAINT, "`belljar run -c 'print(1)' --json` shows which walls an execution really had")
+    ));
+    text
+}
+
+fn fact(id: &'static str, title: &'static str, state: State, detail: impl Into<String>) -> Fact {
+    Fact { id, title, state, required: false, detail: detail.into(), fix: None }
+}
+
+fn python(store: Option<&Store>) -> Fact {
+    let found = match store {
+        Some(store) => store.python(),
+        None => {
+            return Fact {
+                required: true,
+                ..fact("python", "Python", State::Missing, "not looked for: no data folder")
+            };
+        }
+    };
+    let base = match found {
+        Ok(python) => {
+            let [major, minor, micro] = python.version;
+            let detail =
+                format!("{} {major}.{minor}.{micro}, {}", python.implementation, python.executable.display());
+            fact("python", "Python", State::Ok, detail)
+        }
+        Err(error) => Fact {
+            fix: Some(error.hint()),
+            ..fact("python", "Python", State::Missing, format!("cannot {error}"))
+        },
+    };
+    Fact { required: true, ..base }
+}
+
+fn templates(store: Option<&Store>) -> Fact {
+    let listings = store.map(Store::list).unwrap_or_default();
+    let built: Vec<&str> =
+        listings.iter().filter(|one| one.built.is_some()).map(|one| one.recipe.name).collect();
+    if built.is_empty() {
+        let detail = "none is built yet; the first run builds one";
+        return Fact {
+            fix: Some("belljar template build python".to_owned()),
+            ..fact("templates", "templates", State::Degraded, detail)
+        };
+    }
+    fact("templates", "templates", State::Ok, format!("built: {}", built.join(", ")))
+}
+
+fn disk(data_dir: &Done<PathBuf>) -> Fact {
+    let dir = match data_dir {
+        Ok(dir) => dir,
+        Err(failure) => {
+            let fix = failure.hint.clone();
+            return Fact {
+                required: true,
+                fix,
+                ..fact("disk", "data folder", State::Missing, failure.to_string())
+            };
+        }
+    };
+    // The folder itself may not be there yet: what counts is where it would be.
+    let Some(place) = dir.ancestors().find(|place| place.exists()) else {
+        return fact("disk", "data folder", State::Missing, dir.display().to_string());
+    };
+    let room =
+        rustix::fs::statvfs(place).map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize)).unwrap_or(0);
+    let writable = rustix::fs::accessat(
+        rustix::fs::CWD,
+        place,
+        rustix::fs::Access::WRITE_OK,
+        rustix::fs::AtFlags::EACCESS,
+    );
+    let detail = format!("{}, {} free", dir.display(), size(room));
+    if writable.is_err() {
+        let fix = Some("export BELLJAR_DATA_DIR=/a/folder/that/you/may/write".to_owned());
+        return Fact {
+            fix,
+            ..fact("disk", "data folder", State::Degraded, format!("{detail}, not writable"))
+        };
+    }
+    if room < DISK_BYTES_MIN {
+        let fix = Some("free some space, or set BELLJAR_DATA_DIR to a larger disk".to_owned());
+        return Fact { fix, ..fact("disk", "data folder", State::Degraded, detail) };
+    }
+    fact("disk", "data folder", State::Ok, detail)
+}
+
+fn program(name: &'static str, title: &'static str, fix: &str) -> Fact {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| is_program(file));
+    match found {
+        Some(file) => fact(name, title, State::Ok, file.display().to_string()),
+        None => {
+            let detail = format!("not installed: {name} code cannot run");
+            Fact { fix: Some(fix.to_owned()), ..fact(name, title, State::Degraded, detail) }
+        }
+    }
+}
+
+fn is_program(file: &Path) -> bool {
+    file.is_file() && rustix::fs::access(file, rustix::fs::Access::EXEC_OK).is_ok()
+}
+
+fn overlay() -> Fact {
+    let kinds = std::fs::read_to_string("/proc/filesystems").unwrap_or_default();
+    if kinds.lines().any(|line| line.trim_start_matches("nodev").trim() == "overlay") {
+        return fact("overlay", "overlay file system", State::Ok, "known to the kernel");
+    }
+    let detail = "not loaded; only container backends need it";
+    Fact {
+        fix: Some("sudo modprobe overlay".to_owned()),
+        ..fact("overlay", "overlay file system", State::Degraded, detail)
+    }
+}
+
+fn containers() -> Fact {
+    let mut sockets = vec![PathBuf::from("/var/run/docker.sock"), PathBuf::from("/run/podman/podman.sock")];
+    if let Some(dir) = std::env::var_os("XDG_RUNTIME_DIR") {
+        sockets.push(Path::new(&dir).join("docker.sock"));
+        sockets.push(Path::new(&dir).join("podman/podman.sock"));
+    }
+    if let Some(host) =
+        std::env::var("DOCKER_HOST").ok().as_deref().and_then(|host| host.strip_prefix("unix://"))
+    {
+        sockets.insert(0, PathBuf::from(host));
+    }
+    let there: Vec<&PathBuf> = sockets.iter().filter(|socket| socket.exists()).collect();
+    let open = there.iter().find(|socket| std::os::unix::net::UnixStream::connect(socket).is_ok());
+    let (id, title) = ("containers", "Docker or Podman");
+    match (open, there.first()) {
+        (Some(socket), _) => fact(id, title, State::Ok, socket.display().to_string()),
+        (None, Some(socket)) => Fact {
+            fix: Some(
+                "sudo usermod -aG docker $USER (which is as good as root), or rootless Podman".to_owned(),
+            ),
+            ..fact(id, title, State::Degraded, format!("{} does not answer us", socket.display()))
+        },
+        (None, None) => fact(id, title, State::Degraded, "no socket; only container backends need one"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::failure::Failure;
+
+    #[test]
+    fn the_page_names_what_raises_a_wall() {
+        let facts = [
+            fact("a", "first", State::Ok, "fine"),
+            Fact {
+                fix: Some("do it".into()),
+                required: true,
+                ..fact("b", "second one", State::Missing, "gone")
+            },
+        ];
+        let text = page(&facts, false, Look { terminal: false, colour: false });
+        assert!(text.starts_with("✓ ok       first       fine\n✗ missing  second one  gone\n"), "{text}");
+        assert!(text.contains("  second one  do it\n") && text.contains("no code can run here"), "{text}");
+    }
+
+    #[test]
+    fn a_home_that_is_not_there_is_a_missing_wall() {
+        let fact = disk(&Err(Failure::ours("data_dir", "find a folder").hint("set it")));
+        assert!(fact.required && fact.state == State::Missing && fact.fix.is_some());
+    }
+}

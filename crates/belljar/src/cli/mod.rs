@@ -1,0 +1,108 @@
+//! The command line: one file for each command, and what they share.
+
+mod code;
+mod complete;
+mod doctor;
+mod download;
+pub mod failure;
+mod live;
+mod options;
+mod pick;
+mod repl;
+mod run;
+mod signals;
+mod site;
+mod template;
+mod upload;
+mod view;
+
+use failure::{Done, EXIT_USAGE, Failure};
+use std::ffi::OsString;
+
+pub use site::Site;
+
+/// A self-hosted code interpreter: runs code behind walls and hands back what happened.
+#[derive(Debug, clap::Parser)]
+#[command(name = "belljar", version, max_term_width = 100)]
+struct Cli {
+    /// Where templates and history are kept [default: $BELLJAR_DATA_DIR, or belljar in the user's data folder]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<std::path::PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Run(Box<run::RunArgs>),
+    Repl(Box<repl::ReplArgs>),
+    Doctor(doctor::DoctorArgs),
+    Template(template::TemplateArgs),
+}
+
+impl Command {
+    /// True when a program reads standard output: failures of ours are then JSON there as well.
+    fn json(&self) -> bool {
+        match self {
+            Command::Run(args) => args.json || args.events,
+            Command::Repl(_) => false,
+            Command::Doctor(args) => args.json,
+            Command::Template(args) => args.json(),
+        }
+    }
+}
+
+/// Reads the command line, carries it out and returns the exit code.
+pub fn main(args: Vec<OsString>) -> u8 {
+    let cli = match <Cli as clap::Parser>::try_parse_from(&args) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error, &args),
+    };
+    let json = cli.command.json();
+    match carry_out(cli) {
+        Ok(code) => code,
+        Err(failure) => {
+            report(&failure, json);
+            failure.exit
+        }
+    }
+}
+
+fn carry_out(cli: Cli) -> Done {
+    let site = Site::new(cli.data_dir)?;
+    let done = match cli.command {
+        Command::Run(args) => run::run(&args, &site),
+        Command::Repl(args) => repl::repl(&args, &site),
+        Command::Doctor(args) => doctor::doctor(&args, &site),
+        Command::Template(args) => template::template(&args, &site),
+    };
+    site.close();
+    done
+}
+
+fn report(failure: &Failure, json: bool) {
+    if failure.is_silent() {
+        return;
+    }
+    if json && crate::render::print(&format!("{}\n", failure.to_json())).is_ok() {
+        return;
+    }
+    crate::render::failure(failure);
+}
+
+/// What clap has to say. Help and version are not failures.
+fn usage(error: &clap::Error, args: &[OsString]) -> u8 {
+    if !error.use_stderr() {
+        return u8::from(error.print().is_err());
+    }
+    let program = args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json" || arg == "--events");
+    if program {
+        let text = error.to_string();
+        let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        let failure = Failure::usage("usage", format!("read the command line: {first}"));
+        report(&failure.hint("`belljar --help` lists commands and options"), true);
+    } else {
+        let _ = error.print();
+    }
+    EXIT_USAGE
+}

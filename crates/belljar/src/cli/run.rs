@@ -1,0 +1,115 @@
+//! `belljar run`: code from a file, from standard input or from the command line, in a sandbox of its own.
+
+use super::code::Code;
+use super::download::OutDir;
+use super::failure::{Done, Failure};
+use super::options::SandboxArgs;
+use super::pick::{self, Choice};
+use super::signals::Signals;
+use super::upload::Uploads;
+use super::view::{Reader, View};
+use super::{Site, live::Live};
+use bytes::Bytes;
+use interpreter::{ExecuteRequest, Place, Stdin};
+use std::ffi::OsString;
+use std::io::Read;
+use std::path::PathBuf;
+use tokio::sync::mpsc;
+
+/// Run code in a fresh sandbox.
+#[derive(Debug, clap::Args)]
+pub struct RunArgs {
+    /// The code's file, or - for standard input
+    #[arg(value_name = "FILE", conflicts_with = "inline")]
+    file: Option<PathBuf>,
+    /// The code itself
+    #[arg(short = 'c', value_name = "CODE", allow_hyphen_values = true)]
+    inline: Option<OsString>,
+    /// A file or directory that goes to /workspace (repeatable)
+    #[arg(long = "file", value_name = "PATH")]
+    uploads: Vec<PathBuf>,
+    /// Where created and changed files and pictures go
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print one Outcome as JSON on standard output, nothing else
+    #[arg(long, conflicts_with = "events")]
+    pub json: bool,
+    /// Print every Event as a line of JSON, as it happens
+    #[arg(long)]
+    pub events: bool,
+    /// python, bash or javascript [default: by the file's name, else python]
+    #[arg(long, value_name = "NAME")]
+    language: Option<String>,
+    /// Pass standard input to the code; otherwise it reads end of file
+    #[arg(long)]
+    stdin: bool,
+    #[command(flatten)]
+    sandbox: SandboxArgs,
+}
+
+impl RunArgs {
+    /// Who reads standard output.
+    pub fn reader(&self) -> Reader {
+        match (self.json, self.events) {
+            (true, _) => Reader::Json,
+            (_, true) => Reader::Events,
+            _ => Reader::Person,
+        }
+    }
+}
+
+/// Runs it; gives back the code's exit code.
+pub fn run(args: &RunArgs, site: &Site) -> Done {
+    if args.stdin && args.file.as_deref() == Some("-".as_ref()) {
+        let failure = Failure::usage("stdin_twice", "read both the code and its input from standard input");
+        return Err(failure.hint("put the code into a file, or give it with -c"));
+    }
+    // Everything that can be wrong with the request is found before anything is built or started.
+    let code = Code::read(args.file.as_deref(), args.inline.as_ref(), args.language.as_deref())?;
+    let uploads = Uploads::collect(&args.uploads)?;
+    let choice = match &args.sandbox.template {
+        Some(name) => Choice { template: name.clone(), because: None },
+        None => pick::choose(&code.text, code.language),
+    };
+    let request = args.sandbox.request(&choice.template)?;
+    uploads.check(&request.limits)?;
+    let out = args.out.as_deref().map(OutDir::open).transpose()?;
+    let mut view = View::new(args.reader(), out, &choice.template);
+    if let (Some(module), Reader::Person) = (&choice.because, args.reader()) {
+        let name = &choice.template;
+        view.screen
+            .note(&format!("template {name}, because of `import {module}` (--template NAME decides)"))?;
+    }
+    site.runtime.block_on(async {
+        let mut signals = Signals::listen(|| {})?;
+        let live = signals.unless(Live::open(site, &request)).await?;
+        // Files before or after need a sandbox that is there before and after.
+        let place = if uploads.entries.is_empty() && args.out.is_none() {
+            Place::Fresh(request)
+        } else {
+            Place::Sandbox(signals.unless(live.sandbox(request, &uploads)).await?)
+        };
+        let mut execute = ExecuteRequest::new(code.text, code.language, place);
+        if args.stdin {
+            execute.stdin = Stdin::Piped(pass_stdin());
+        }
+        let execution = signals.unless(live.execute(execute)).await?;
+        let outcome = view.follow(execution, &mut signals).await?;
+        // A process can only end with the lowest eight bits, as the kernel takes them.
+        Ok(outcome.exit_code as u8)
+    })
+}
+
+/// Our standard input, read by a thread of its own: a read that never ends must not keep us from ending.
+fn pass_stdin() -> mpsc::Receiver<Bytes> {
+    let (sender, receiver) = mpsc::channel(4);
+    std::thread::spawn(move || {
+        let mut buffer = vec![0; 64 << 10];
+        while let Ok(count @ 1..) = std::io::stdin().lock().read(&mut buffer) {
+            if sender.blocking_send(Bytes::copy_from_slice(&buffer[..count])).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}

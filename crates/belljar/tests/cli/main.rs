@@ -1,0 +1,9 @@
+//! The binary as its users meet it: what goes in on the command line, what comes out on both streams and as exit code.
+
+mod bad_input;
+mod files;
+mod program;
+mod repl;
+mod run;
+mod signals;
+mod templates;

@@ -99,12 +99,17 @@ impl Cgroups {
     /// A file that does not take its limit; nothing stays behind.
     pub fn create(&self, name: &str, limits: &Limits) -> Result<Group, CgroupError> {
         let group = self.create_named(name)?;
-        group.limit(limits)?;
-        Ok(group)
+        match group.limit(limits) {
+            Ok(()) => Ok(group),
+            Err(error) => {
+                group.remove(Duration::ZERO);
+                Err(error)
+            }
+        }
     }
 }
 
-/// The control group of one sandbox. Dropping it removes it if it is empty; see [`Group::remove`].
+/// The control group of one sandbox. Whoever made it calls [`Group::remove`].
 #[derive(Debug)]
 pub struct Group {
     version: Version,
@@ -209,24 +214,15 @@ impl Group {
     }
 
     /// Kills what is left in the group and removes it; false when it could not be removed within `patience`.
-    pub fn remove(mut self, patience: Duration) -> bool {
+    pub fn remove(&self, patience: Duration) -> bool {
         let until = Instant::now() + patience;
-        let directories = std::mem::take(&mut self.directories);
-        while !directories.iter().all(|directory| remove(directory)) {
+        while !self.directories.iter().all(|directory| remove(directory)) {
             if Instant::now() >= until {
                 return false;
             }
             std::thread::sleep(Duration::from_millis(2));
         }
         true
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        for directory in &self.directories {
-            let _ = remove(directory);
-        }
     }
 }
 

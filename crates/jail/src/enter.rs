@@ -38,6 +38,8 @@ pub fn rlimits(limits: &Limits, memory_is_counted: bool) -> Vec<(u32, u64)> {
     if !memory_is_counted {
         list.push((libc::RLIMIT_DATA, limits.memory_bytes));
     }
+    // glibc and musl disagree on the type of these numbers.
+    #[allow(clippy::unnecessary_cast)]
     list.into_iter().map(|(number, value)| (number as u32, value)).collect()
 }
 

@@ -12,7 +12,7 @@ use protocol::zygote::{FromZygote, ToZygote};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-use rustix::process::{Pid, WaitOptions, waitpid};
+use rustix::process::{WaitOptions, wait};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -276,7 +276,7 @@ impl Jailer<'_> {
     }
 
     fn reap(&mut self) {
-        while let Ok(Some((pid, status))) = waitpid(None::<Pid>, WaitOptions::NOHANG) {
+        while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
             let pid = pid.as_raw_pid();
             let ended = self.rooms.iter().find(|(_, room)| room.pid == pid).map(|(id, _)| id.clone());
             if let Some(id) = ended {

@@ -1,34 +1,36 @@
 //! The keeper: a small process on the host's side that starts the jailer and cleans up when all is over.
 //!
 //! It outlives a host process that was killed, so that control groups are removed even then.
-//! Descriptors at its start: 0 the plan as JSON, 3 the control socket for the jailer.
+//! Descriptor 0 at its start is the control socket; its first packet is the plan, all others are the jailer's.
 
 use crate::plan::KeeperPlan;
 use crate::{Failed, cgroup, jailer, packet, room, sys};
 use rustix::io::Errno;
 use rustix::mount::{MountPropagationFlags, mount_change};
 use rustix::process::{WaitOptions, waitpid};
-use std::io::Read;
 use std::os::fd::AsFd;
+use std::process::ExitCode;
 
 /// Runs the keeper until the jailer has ended; the exit code of the process.
-pub fn main() -> i32 {
-    let control = sys::adopt(3);
-    // Neither the jailer's zygotes nor its guests may have it.
-    let _ = rustix::io::fcntl_setfd(&control, rustix::io::FdFlags::CLOEXEC);
-    let mut text = String::new();
-    if std::io::stdin().read_to_string(&mut text).is_err() {
-        return 2;
+pub fn main() -> ExitCode {
+    let Ok(control) = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3) else {
+        return ExitCode::from(2);
+    };
+    let null = std::fs::File::open("/dev/null");
+    if null.is_ok_and(|null| rustix::stdio::dup2_stdin(null).is_err()) {
+        return ExitCode::from(2);
     }
-    let Ok(plan) = serde_json::from_str::<KeeperPlan>(&text) else { return 2 };
+    let Ok(Some((plan, _))) = packet::receive::<KeeperPlan>(control.as_fd()) else {
+        return ExitCode::from(2);
+    };
     let result = keep(&plan, &control);
     cgroup::remove_trees(&plan.cgroups);
     match result {
-        Ok(()) => 0,
+        Ok(()) => ExitCode::SUCCESS,
         Err(failed) => {
             let broken = crate::control::FromJailer::Broken { step: failed.step, errno: failed.errno };
             let _ = packet::send(control.as_fd(), &broken, &[]);
-            1
+            ExitCode::FAILURE
         }
     }
 }

@@ -25,3 +25,4 @@ pub use enter::rlimits;
 pub use errno::Failed;
 pub use identity::{Identity, Range};
 pub use packet::{receive, send};
+pub use sys::{adopt, child_signals};

@@ -16,6 +16,9 @@ pub use calls::{ALLOWED, DENIED};
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
+/// Argument, mask and value.
+type Matches = (u8, u64, u64);
+
 /// `clone` flags that make namespaces: all `CLONE_NEW*` bits.
 const NAMESPACES: u64 = 0x7E02_0000;
 const TIOCSTI: u64 = 0x5412;
@@ -23,7 +26,7 @@ const TIOCLINUX: u64 = 0x541C;
 const TIOCCONS: u64 = 0x541D;
 const TIOCSETD: u64 = 0x5423;
 /// Ways in which an argument makes an allowed call dangerous: call, argument, mask and value, reason.
-const DENIED_WITH: &[(i64, &[(u8, u64, u64)], &str)] = &[
+const DENIED_WITH: &[(i64, &[Matches], &str)] = &[
     (libc::SYS_ioctl, &[(1, 0xffff_ffff, TIOCSTI)], "types into the terminal of whoever started us"),
     (libc::SYS_ioctl, &[(1, 0xffff_ffff, TIOCLINUX)], "pastes into a console"),
     (libc::SYS_ioctl, &[(1, 0xffff_ffff, TIOCCONS)], "takes over console output"),

@@ -73,6 +73,7 @@ impl Decoder {
     }
 
     /// The next whole frame, or `None` until more bytes come. After an error the stream is of no use any more.
+    #[allow(clippy::should_implement_trait)]
     pub fn next<H: DeserializeOwned>(&mut self) -> Result<Option<Frame<H>>, FrameError> {
         let rest = &self.bytes[self.taken..];
         let (Some(header), Some(payload)) = (length(rest, 0), length(rest, 4)) else {

@@ -1,0 +1,288 @@
+//! This process's side of a keeper and its jailer: rooms asked for, rooms ended, what became of them.
+
+use super::tree;
+use crate::backend::StartError;
+use jail::cgroup::{Cgroups, Group};
+use jail::control::{FromJailer, ToJailer};
+use jail::plan::{KeeperPlan, RoomPlan};
+use protocol::{Limits, SandboxId};
+use rustix::fs::MemfdFlags;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use std::collections::{BTreeSet, HashMap};
+use std::io::{Read, Seek, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+static GUEST: &[u8] = include_bytes!(env!("BELLJAR_GUEST"));
+/// Control groups of all host processes begin with this.
+const PREFIX: &str = "belljar-";
+const ZYGOTE: &str = "python";
+/// How long a dead sandbox's control group may take to become empty.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A jailer that was started, and everything that it made.
+pub(super) struct Keeper {
+    control: OwnedFd,
+    groups: Option<Cgroups>,
+    /// What sandboxes may read beside the usual.
+    readable: Vec<String>,
+    zygote: bool,
+    shared: Arc<Shared>,
+}
+
+/// A room that was asked for.
+pub(super) struct Room {
+    /// Its control group.
+    pub group: Option<Arc<Group>>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    ready: bool,
+    /// Why nothing can be made any more.
+    ended: Option<String>,
+    rooms: HashMap<SandboxId, (Option<Arc<Group>>, u32)>,
+    slots: BTreeSet<u32>,
+    /// Why rooms never came up, until they are ended.
+    failures: HashMap<SandboxId, String>,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Keeper {
+    /// Starts a keeper for a tree; `imports` are the modules of its zygote, if it is to have one.
+    ///
+    /// # Errors
+    /// The first wall that this host does not give, with what helps.
+    pub(super) fn start(mut plan: KeeperPlan, imports: Option<String>) -> Result<Keeper, StartError> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let groups = Cgroups::open(&format!("{PREFIX}{}-{number}", own_name()));
+        if let Some(groups) = &groups {
+            plan.join = groups.keeper_files();
+            plan.cgroups = groups.directories();
+        }
+        let failed = |step: &str| {
+            let step = step.to_owned();
+            move |errno: std::io::Error| broken(&step, errno.raw_os_error().unwrap_or(0))
+        };
+        let (control, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+            .map_err(|errno| broken("make a pair of sockets", errno.raw_os_error()))?;
+        let program = program().map_err(failed("keep the guest program in memory"))?;
+        let child = Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()))
+            .arg0("belljar-keeper")
+            .arg("keeper")
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .stdin(Stdio::from(theirs))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(failed("start the keeper"))?;
+        let errors = memory("belljar-zygote-errors").map_err(failed("keep the zygote's messages"))?;
+        let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new() });
+        let keeper = Keeper { control, groups, readable: tree::readable(&plan), zygote: imports.is_some(), shared };
+        keeper.shared.lock().slots = (1..=plan.identity.slots().min(4096)).collect();
+        keeper.send(&plan, &[]).map_err(failed("tell the keeper its plan"))?;
+        if let Some(imports) = imports {
+            let errors = errors.as_fd();
+            keeper.send(&zygote(imports), &[errors]).map_err(failed("ask for a zygote"))?;
+        }
+        let listener = keeper.control.try_clone().map_err(failed("listen to the jailer"))?;
+        let shared = keeper.shared.clone();
+        std::thread::spawn(move || listen(&listener, &shared, child, errors));
+        keeper.wait_until_ready()?;
+        Ok(keeper)
+    }
+
+    fn send<T: serde::Serialize>(&self, message: &T, fds: &[BorrowedFd<'_>]) -> std::io::Result<()> {
+        jail::send(self.control.as_fd(), message, fds).map_err(std::io::Error::from)
+    }
+
+    fn wait_until_ready(&self) -> Result<(), StartError> {
+        let mut state = self.shared.lock();
+        while !state.ready && state.ended.is_none() {
+            state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        match &state.ended {
+            None => Ok(()),
+            Some(message) => Err(walls_down(message.clone())),
+        }
+    }
+
+    /// Whether rooms can still be made.
+    pub(super) fn is_alive(&self) -> bool {
+        self.shared.lock().ended.is_none()
+    }
+
+    /// Asks for a room; what goes wrong from here on closes the stream.
+    ///
+    /// # Errors
+    /// No control group, no descriptors, or a jailer that is gone.
+    pub(super) fn start_room(
+        &self,
+        id: &SandboxId,
+        limits: &Limits,
+    ) -> Result<(tokio::net::UnixStream, Room), StartError> {
+        let failed = |step: &'static str| move |error: std::io::Error| broken(step, error.raw_os_error().unwrap_or(0));
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(failed("make a pair of sockets"))?;
+        ours.set_nonblocking(true).map_err(failed("set a socket up"))?;
+        let stream = tokio::net::UnixStream::from_std(ours).map_err(failed("set a socket up"))?;
+        let group = match &self.groups {
+            None => None,
+            Some(groups) => Some(Arc::new(groups.create(id.as_str(), limits).map_err(|error| StartError {
+                code: "cgroup",
+                message: format!("cannot {error}"),
+                hint: Some("`belljar doctor` tells more".into()),
+            })?)),
+        };
+        let joins = group.as_ref().map_or(Ok(Vec::new()), |group| group.joins()).map_err(failed("open a control group"))?;
+        let plan = self.room_plan(id, limits, group.clone());
+        let fds: Vec<BorrowedFd> = std::iter::once(theirs.as_fd()).chain(joins.iter().map(AsFd::as_fd)).collect();
+        let asked = self.send(&ToJailer::Room { room: id.clone(), plan }, &fds);
+        if let Err(error) = asked {
+            forget(&self.shared, id);
+            return Err(failed("ask for a room")(error));
+        }
+        Ok((stream, Room { group }))
+    }
+
+    fn room_plan(&self, id: &SandboxId, limits: &Limits, group: Option<Arc<Group>>) -> RoomPlan {
+        let mut state = self.shared.lock();
+        // More sandboxes than kernel users, or only one user for all: slot 0 is shared.
+        let slot = state.slots.pop_first().unwrap_or(0);
+        let counted = group.is_some();
+        state.rooms.insert(id.clone(), (group, slot));
+        RoomPlan {
+            workspace_bytes: limits.disk_bytes,
+            workspace_inodes: limits.inodes,
+            scratch_bytes: limits.disk_bytes,
+            rlimits: jail::rlimits(limits, counted),
+            slot,
+            zygote: self.zygote.then(|| ZYGOTE.to_owned()),
+            readable: self.readable.clone(),
+        }
+    }
+
+    /// Why a room never came up, or why none does any more.
+    pub(super) fn failure(&self, id: &SandboxId) -> Option<String> {
+        let state = self.shared.lock();
+        state.failures.get(id).or(state.ended.as_ref()).cloned()
+    }
+
+    /// Kills a room. Its control group goes when its last process is gone.
+    pub(super) fn end_room(&self, id: &SandboxId) {
+        self.shared.lock().failures.remove(id);
+        // A jailer that does not answer any more has ended, and its rooms with it.
+        let _ = self.send(&ToJailer::End { room: id.clone() }, &[]);
+    }
+}
+
+fn zygote(imports: String) -> ToJailer {
+    let argv = ["/.belljar/template/bin/python", "-I", "-B", "/.belljar/driver/zygote.py", &imports];
+    let env = [
+        ("PATH", "/.belljar/template/bin:/usr/local/bin:/usr/bin:/bin"),
+        ("HOME", "/home/user"),
+        ("USER", "user"),
+        ("LOGNAME", "user"),
+        ("LANG", "C.UTF-8"),
+        ("TMPDIR", "/tmp"),
+    ];
+    ToJailer::Zygote {
+        name: ZYGOTE.into(),
+        argv: argv.map(str::to_owned).to_vec(),
+        env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+    }
+}
+
+/// Hears the jailer out, then reaps the keeper.
+fn listen(control: &OwnedFd, shared: &Shared, mut child: std::process::Child, mut errors: std::fs::File) {
+    let mut last_words = None;
+    while let Ok(Some((message, _))) = jail::receive::<FromJailer>(control.as_fd()) {
+        match message {
+            FromJailer::Ready => shared.lock().ready = true,
+            FromJailer::Broken { step, errno } => last_words = Some(broken(&step, errno).message),
+            FromJailer::ZygoteReady { .. } => {}
+            FromJailer::ZygoteEnded { message, .. } => {
+                let mut said = String::new();
+                let _ = errors.rewind().and_then(|()| errors.read_to_string(&mut said));
+                let tail: Vec<&str> = said.lines().rev().take(20).collect();
+                let tail: Vec<&str> = tail.into_iter().rev().collect();
+                shared.lock().ended = Some(format!("{message}\n{}", tail.join("\n")).trim_end().to_owned());
+            }
+            FromJailer::RoomFailed { room, step, errno } => {
+                shared.lock().failures.insert(room, broken(&step, errno).message);
+            }
+            FromJailer::RoomEnded { room, .. } => forget(shared, &room),
+        }
+        shared.changed.notify_all();
+    }
+    let mut state = shared.lock();
+    state.ended.get_or_insert(last_words.unwrap_or_else(|| "the jailer ended".to_owned()));
+    state.rooms.clear();
+    drop(state);
+    shared.changed.notify_all();
+    let _ = child.wait();
+}
+
+/// Removes what a room leaves behind; its kernel user is free again only after that.
+fn forget(shared: &Shared, room: &SandboxId) {
+    let Some((group, slot)) = shared.lock().rooms.remove(room) else { return };
+    let gone = group.is_none_or(|group| group.remove(PATIENCE));
+    if gone && slot > 0 {
+        shared.lock().slots.insert(slot);
+    }
+}
+
+fn memory(name: &str) -> std::io::Result<std::fs::File> {
+    Ok(rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC)?.into())
+}
+
+fn program() -> std::io::Result<std::fs::File> {
+    let mut file = memory("belljar-guest")?;
+    file.write_all(GUEST)?;
+    // A file that is open for writing cannot be executed.
+    std::fs::File::open(format!("/proc/self/fd/{}", file.as_raw_fd()))
+}
+
+fn broken(step: &str, errno: i32) -> StartError {
+    walls_down(format!("cannot {step}: {}", std::io::Error::from_raw_os_error(errno)))
+}
+
+fn walls_down(message: String) -> StartError {
+    StartError { code: "walls", message, hint: Some("`belljar doctor` tells what this host lacks and how to give it".into()) }
+}
+
+/// This process by number and start, which no other has until the next boot.
+fn own_name() -> String {
+    let pid = std::process::id();
+    format!("{pid}-{}", started(&pid.to_string()).unwrap_or_default())
+}
+
+/// When a process started, in clock ticks since boot.
+fn started(pid: &str) -> Option<String> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.split(' ').nth(19).map(str::to_owned)
+}
+
+/// Removes control groups of host processes that are gone.
+pub(super) fn sweep() {
+    jail::cgroup::sweep(PREFIX, &|rest| {
+        let mut parts = rest.split('-');
+        let (Some(pid), Some(start)) = (parts.next(), parts.next()) else { return true };
+        started(pid).as_deref() == Some(start)
+    });
+}

@@ -1,0 +1,135 @@
+//! The native backend: rooms behind Linux's walls, and forks of a warm zygote.
+//!
+//! One jailer for each template (and set of imports); it makes the rooms. This folder speaks to it and keeps
+//! the control groups; the walls themselves are the crate `jail`'s.
+
+mod driver;
+mod keeper;
+mod tree;
+
+use super::{Backend, Check, Later, Measure, Preload, Probe, StartError, StartRequest, Started, TemplateRoot};
+use jail::Identity;
+use jail::cgroup::Group;
+use jail::probe::State;
+use keeper::Keeper;
+use protocol::{Isolation, Level, SandboxId, Strength, Wall};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What all sandboxes of a jailer have in common.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Kind {
+    root: Option<PathBuf>,
+    preload: bool,
+}
+
+/// Sandboxes on this host's own kernel.
+pub struct Native {
+    data_dir: PathBuf,
+    identity: Identity,
+    keepers: Mutex<HashMap<Kind, Arc<Keeper>>>,
+}
+
+impl Native {
+    /// A backend that keeps prepared drivers in `data_dir`. Starts nothing yet.
+    pub fn new(data_dir: PathBuf) -> Native {
+        std::thread::spawn(keeper::sweep);
+        Native { data_dir, identity: Identity::detect(), keepers: Mutex::new(HashMap::new()) }
+    }
+
+    /// The jailer for a template, started when there is none or the last one ended.
+    fn keeper(&self, template: Option<&TemplateRoot>, preload: Preload) -> Result<Arc<Keeper>, StartError> {
+        let kind = Kind { root: template.map(|found| found.root.clone()), preload: preload == Preload::Full };
+        let mut keepers = self.keepers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(keeper) = keepers.get(&kind).filter(|keeper| keeper.is_alive()) {
+            return Ok(keeper.clone());
+        }
+        let driver = driver::prepare(&self.data_dir, template)?;
+        let tree = tree::plan(&self.identity, template, &driver);
+        let imports = template.map(|found| if kind.preload { found.preload.join(",") } else { String::new() });
+        let keeper = Arc::new(Keeper::start(tree, imports)?);
+        keepers.insert(kind, keeper.clone());
+        Ok(keeper)
+    }
+
+    fn begin(&self, request: &StartRequest) -> Result<Started, StartError> {
+        let keeper = self.keeper(request.template.as_ref(), request.preload)?;
+        let (stream, room) = keeper.start_room(&request.sandbox, &request.limits)?;
+        let mut walls = Vec::new();
+        if room.group.is_some() {
+            walls.push(Wall::Cgroup);
+        }
+        if self.identity.slots() > 0 {
+            walls.push(Wall::OwnUid);
+        }
+        let isolation = Isolation {
+            backend: "native".into(),
+            level: Level::SharedKernel,
+            strength: Strength::Weak,
+            walls,
+            missing: Vec::new(),
+        };
+        let guard = Guard { keeper, room: request.sandbox.clone(), group: room.group };
+        Ok(Started {
+            stream: Box::new(stream),
+            guard: Box::new(guard),
+            isolation,
+            zygote: request.template.is_some(),
+            bash: "/usr/bin/bash".into(),
+            node: tree::node().map_or_else(|| "/usr/bin/node".into(), |path| path.display().to_string()),
+        })
+    }
+}
+
+impl Backend for Native {
+    fn name(&self) -> &'static str {
+        "native"
+    }
+
+    fn start(&self, request: StartRequest) -> Later<'_, Result<Started, StartError>> {
+        Box::pin(async move { tokio::task::block_in_place(|| self.begin(&request)) })
+    }
+
+    fn probe(&self) -> Probe {
+        let facts = jail::probe::report();
+        let usable = facts.iter().all(|fact| fact.state != State::Missing || !fact.required);
+        let checks = facts.into_iter().map(|fact| Check {
+            name: fact.title.to_owned(),
+            holds: fact.state == State::Ok,
+            needed: fact.required,
+            found: fact.detail,
+            remedy: fact.fix,
+        });
+        let walls = if usable { Wall::ALL.to_vec() } else { Vec::new() };
+        Probe { backend: "native".into(), usable, level: Level::SharedKernel, walls, checks: checks.collect() }
+    }
+}
+
+/// Ends the room on drop.
+struct Guard {
+    keeper: Arc<Keeper>,
+    room: SandboxId,
+    group: Option<Arc<Group>>,
+}
+
+impl super::Guard for Guard {
+    fn measure(&self) -> Measure {
+        let Some(group) = &self.group else { return Measure::default() };
+        Measure {
+            cpu_ms: group.cpu_us().map(|us| us as f64 / 1000.0),
+            memory_peak_bytes: group.memory_peak_bytes(),
+            oom_kills: group.oom_kills(),
+        }
+    }
+
+    fn failure(&self) -> Option<String> {
+        self.keeper.failure(&self.room)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.keeper.end_room(&self.room);
+    }
+}

@@ -1,0 +1,99 @@
+//! What of this host every sandbox sees, as a plan.
+
+use crate::backend::TemplateRoot;
+use jail::Identity;
+use jail::plan::{Bind, File, KeeperPlan};
+use std::path::{Path, PathBuf};
+
+/// Top directories that are links into `/usr` on most systems, and directories on others.
+const TOP: [&str; 6] = ["bin", "sbin", "lib", "lib64", "lib32", "libx32"];
+/// Files and directories of `/etc` that libraries read and that tell nothing about the host's users.
+const ETC: [&str; 14] = [
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "alternatives",
+    "ssl/certs",
+    "ssl/openssl.cnf",
+    "pki/tls/certs",
+    "pki/ca-trust/extracted",
+    "crypto-policies",
+    "fonts",
+    "mime.types",
+    "services",
+    "protocols",
+    "localtime",
+];
+const PASSWD: &str = "root:x:0:0:root:/:/usr/sbin/nologin\nuser:x:1000:1000:user:/home/user:/bin/bash\n\
+    nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
+const GROUP: &str = "root:x:0:\nuser:x:1000:\nnogroup:x:65534:\n";
+const HOSTS: &str = "127.0.0.1 localhost sandbox\n::1 localhost sandbox\n";
+const NSSWITCH: &str = "passwd: files\ngroup: files\nhosts: files\nservices: files\nprotocols: files\n";
+
+/// The plan of the shared tree for a template.
+pub(super) fn plan(identity: &Identity, template: Option<&TemplateRoot>, driver: &Path) -> KeeperPlan {
+    let mut plan = KeeperPlan {
+        identity: identity.clone(),
+        binds: Vec::new(),
+        files: Vec::new(),
+        links: Vec::new(),
+        join: Vec::new(),
+        cgroups: Vec::new(),
+    };
+    bind(&mut plan, Path::new("/usr"), "/usr");
+    for name in TOP {
+        let path = Path::new("/").join(name);
+        match std::fs::read_link(&path) {
+            Ok(target) => plan.links.push((format!("/{name}"), target.display().to_string())),
+            Err(_) => bind(&mut plan, &path, &format!("/{name}")),
+        }
+    }
+    for name in ETC {
+        bind(&mut plan, &Path::new("/etc").join(name), &format!("/etc/{name}"));
+    }
+    for (path, content) in [
+        ("/etc/passwd", PASSWD),
+        ("/etc/group", GROUP),
+        ("/etc/hosts", HOSTS),
+        ("/etc/hostname", "sandbox\n"),
+        ("/etc/nsswitch.conf", NSSWITCH),
+        ("/etc/resolv.conf", ""),
+    ] {
+        plan.files.push(File { path: path.into(), content: content.into(), mode: 0o644 });
+    }
+    bind(&mut plan, driver, "/.belljar/driver");
+    if let Some(template) = template {
+        bind(&mut plan, &template.root, crate::template::MOUNT);
+        bind_in_place(&mut plan, &template.base_prefix);
+    }
+    if let Some(prefix) = node().as_deref().and_then(|node| node.parent()?.parent().map(Path::to_owned)) {
+        bind_in_place(&mut plan, &prefix);
+    }
+    plan
+}
+
+/// Directories beside the usual ones that a sandbox may read.
+pub(super) fn readable(plan: &KeeperPlan) -> Vec<String> {
+    let all = plan.binds.iter().filter(|bind| !bind.to.starts_with("/usr") && !bind.to.starts_with("/etc"));
+    all.map(|bind| bind.to.clone()).collect()
+}
+
+fn bind(plan: &mut KeeperPlan, from: &Path, to: &str) {
+    let Ok(found) = std::fs::metadata(from) else { return };
+    plan.binds.push(Bind { from: from.to_owned(), to: to.to_owned(), directory: found.is_dir() });
+}
+
+/// Shows something at its own path, when it is not below what is shown already.
+fn bind_in_place(plan: &mut KeeperPlan, path: &Path) {
+    let shown = plan.binds.iter().any(|bind| path.starts_with(&bind.to));
+    if !shown && path.parent().is_some() {
+        bind(plan, path, &path.display().to_string());
+    }
+}
+
+/// Node.js on this host, with links resolved.
+pub(super) fn node() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let found = std::env::split_paths(&path).map(|folder| folder.join("node")).find(|node| node.is_file())?;
+    std::fs::canonicalize(found).ok()
+}

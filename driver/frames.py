@@ -30,7 +30,7 @@ class EndOfStream(Exception):
 
 
 def _replacement(error):
-    return "\ufffd" * (error.end - error.start), error.end
+    return "\ufffd".encode() * (error.end - error.start), error.end
 
 
 codecs.register_error("belljar_replace", _replacement)

@@ -23,8 +23,9 @@ from . import faults
 
 # Anything that IPython's input transformers might change. A false hit costs time only.
 SPECIAL = re.compile(
-    r"\A\s|^[ \t]*(?:[%!?,;/$>]|In \[|\.\.\.)|=\s*[%!]|\?[ \t]*(?:#.*)?;?[ \t]*$", re.MULTILINE
+    r"\A[^\S\n]|^[ \t]*(?:[%!?,;/$>]|In \[|\.\.\.)|=\s*[%!]|\?[ \t]*(?:#.*)?;?[ \t]*$", re.MULTILINE
 )
+LEADING_LINES = re.compile(r"(?:[ \t\r\f]*\n)*")
 PREFILTER_CHARS_MAX = 10_000
 QUIET_CHARS_MAX = 200_000
 # Functions of IPython's machinery whose report is the outcome of the cell itself.
@@ -142,6 +143,25 @@ class Shell(InteractiveShell):
     def db(self, value):
         self.__dict__["_belljar_db"] = value
 
+    def init_completer(self):
+        """Nothing yet: few contexts are ever asked for completions."""
+
+    @property
+    def Completer(self):
+        """The completer, made when it is first asked for."""
+        if "_belljar_completer" not in self.__dict__:
+            super().init_completer()
+        return self.__dict__["_belljar_completer"]
+
+    @Completer.setter
+    def Completer(self, completer):
+        self.__dict__["_belljar_completer"] = completer
+
+    def set_completer_frame(self, frame=None):
+        """Point the completer at a frame, if there is a completer."""
+        if "_belljar_completer" in self.__dict__:
+            super().set_completer_frame(frame)
+
     def init_hooks(self):
         """Show `name?` on stdout."""
         super().init_hooks()
@@ -158,6 +178,10 @@ class Shell(InteractiveShell):
 
     def transform_cell(self, raw_cell):
         """Skip IPython's tokenising transformers where they would change nothing."""
+        # IPython drops empty lines at the start; the numbers of the others must not change.
+        blank = LEADING_LINES.match(raw_cell).group()
+        if blank:
+            return "\n" * blank.count("\n") + self.transform_cell(raw_cell[len(blank) :])
         if SPECIAL.search(raw_cell) or self.input_transformers_post:
             return super().transform_cell(raw_cell)
         cell = raw_cell if raw_cell.endswith("\n") else raw_cell + "\n"

@@ -75,11 +75,18 @@ def connect(stdout, stderr):
 
 
 def disconnect():
-    """Lead 1 and 2 nowhere, so that a reader of the execution's pipes sees their end."""
-    null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    """Lead 1 and 2 nowhere, so that a reader of the execution's pipes sees their end.
+
+    Leaves 0, 1 and 2 open whatever the cell closed: a descriptor that arrives later must not
+    get one of these numbers.
+    """
+    null = os.open(os.devnull, os.O_RDWR)
+    while null < 2:
+        null = os.dup(null)
     os.dup2(null, 1)
     os.dup2(null, 2)
-    os.close(null)
+    if null > 2:
+        os.close(null)
 
 
 def flush_stdio():

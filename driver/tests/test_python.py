@@ -1,0 +1,201 @@
+"""Python contexts, in a fresh interpreter and in a fork of the zygote."""
+
+import threading
+import time
+import unittest
+
+from . import cases
+from .peer import Closed, PythonProcess, Zygote
+
+
+def check(test, reply, expected):
+    """Compare a reply with one row of `cases`."""
+    failing = {"name", "line", "syntax", "imported", "errno", "says"} & set(expected)
+    status = expected.get("status", "error" if failing else "ok")
+    test.assertEqual(reply.status, status, (reply.errors, reply.stderr[-2000:]))
+    test.assertEqual(len(reply.errors), 1 if status == "error" else 0, reply.errors)
+    if "code" in expected:
+        test.assertEqual(reply.exit_code, expected["code"])
+    for key in ("out", "out2"):
+        test.assertIn(expected.get(key, ""), reply.stdout)
+    test.assertIn(expected.get("err", ""), reply.stderr)
+    if "main" in expected:
+        test.assertEqual(reply.main, expected["main"])
+    test.assertIn(expected.get("main_has", ""), reply.main or "")
+    for mime, value in expected.get("types", {}).items():
+        test.assertEqual(reply.bundles[-1][1].get(mime), value)
+    if "shown" in expected:
+        shown = [body["text/plain"] for header, body in reply.bundles if not header["main"]]
+        test.assertEqual(shown, expected["shown"])
+    keys = {"name": "name", "line": "line", "syntax": "syntax", "imported": "import", "errno": "errno"}
+    for ours, theirs in keys.items():
+        if ours in expected:
+            test.assertEqual(reply.error[theirs], expected[ours], reply.error)
+    if "says" in expected:
+        test.assertIn(expected["says"], reply.error["message"])
+
+
+class PythonContext:
+    """What every Python context must do; subclasses provide `self.peer`."""
+
+    def test_tables(self):
+        for table, rows in cases.TABLES.items():
+            for code, expected in rows:
+                with self.subTest(table=table, code=code[:60]):
+                    check(self, self.peer.run(code), expected)
+
+    def test_traceback_has_no_frames_of_ours(self):
+        reply = self.peer.run("def f():\n    1/0\nf()")
+        text = "\n".join(reply.error["traceback"])
+        self.assertRegex(text, r'File "<cell \d+>", line 3, in <module>\n    f\(\)')
+        self.assertNotIn("IPython", text)
+        self.assertNotIn("driver", text)
+
+    def test_display_id_and_update(self):
+        code = "h = display('a', display_id='one')\nh.update('b')"
+        headers = [header for header, _ in self.peer.run(code).bundles]
+        self.assertEqual([h["display_id"] for h in headers], ["one", "one"])
+        self.assertEqual([h["update"] for h in headers], [False, True])
+
+    def test_streams_come_before_results(self):
+        # The bundle's ack is withheld until the text printed before it has arrived.
+        readers = self.peer.start("print('before'); display('shown'); print('after')")
+        header, _ = self.peer.receive()
+        self.assertEqual(header["t"], "bundle")
+        deadline = time.monotonic() + 5
+        while b"before\n" not in readers[0].content and time.monotonic() < deadline:
+            time.sleep(0.001)
+        self.assertEqual(bytes(readers[0].content), b"before\n")
+        self.peer.send({"t": "ack"})
+        self.assertEqual(self.peer.finish(readers).stdout, "before\nafter\n")
+
+    def test_large_code(self):
+        code = "data = '''" + "line of text, 50% of it! really?\n" * 320_000 + "'''\nlen(data)"
+        self.assertGreater(len(code), 10_000_000)
+        self.assertEqual(self.peer.run(code).main, str(33 * 320_000))
+        self.assertEqual(self.peer.run("x = 1\n" * 50_000 + "x").main, "1")
+
+    def test_interrupts(self):
+        loops = [
+            "while True: pass", "import time; time.sleep(60)", "import asyncio; await asyncio.sleep(60)",
+            "!sleep 60", "import subprocess; subprocess.run(['sleep', '60'])",
+            "import threading; threading.Event().wait()", "sum(x for x in iter(int, 1))",
+        ]
+        for code in loops:
+            with self.subTest(code=code):
+                begin = time.monotonic()
+                reply = self.peer.run_interrupted(code, 0.25)
+                self.assertLess(time.monotonic() - begin, 5)
+                self.assertEqual(reply.error["name"], "KeyboardInterrupt")
+                self.assertEqual((reply.status, reply.exit_code), ("error", 130))
+                self.assertEqual(self.peer.run("'alive'").main, "'alive'")
+
+    def test_interrupt_can_be_handled(self):
+        code = "import time\ntry: time.sleep(60)\nexcept KeyboardInterrupt: print('caught')"
+        reply = self.peer.run_interrupted(code, 0.25)
+        self.assertEqual((reply.status, reply.stdout), ("ok", "caught\n"))
+
+    def test_interrupt_storm(self):
+        """Interrupts at every moment neither kill the driver nor garble its frames."""
+        stop = threading.Event()
+
+        def storm():
+            while not stop.is_set():
+                self.peer.interrupt()
+                time.sleep(0.0007)
+
+        thread = threading.Thread(target=storm)
+        thread.start()
+        try:
+            for _ in range(60):
+                reply = self.peer.run("for i in range(5): display(i)\nprint('x')\n1")
+                self.assertIn(reply.status, ("ok", "error"))
+        finally:
+            stop.set()
+            thread.join()
+        time.sleep(0.05)
+        self.assertEqual(self.peer.run("1+1").main, "2")
+
+    def test_own_interrupt_handler_lasts_one_cell(self):
+        self.peer.run("import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)")
+        reply = self.peer.run_interrupted("while True: pass", 0.2)
+        self.assertEqual(reply.error["name"], "KeyboardInterrupt")
+
+    def test_hundred_executions(self):
+        self.peer.run("n = 0")
+        for _ in range(100):
+            self.peer.run("n += 1")
+        self.assertEqual(self.peer.run("n").main, "100")
+
+    def test_forked_child_cannot_speak(self):
+        code = "import os\nif os.fork() == 0:\n    display('from child')\n    os._exit(0)\nos.wait()[1]"
+        reply = self.peer.run(code)
+        self.assertEqual(len(reply.bundles), 1)
+        self.assertEqual(reply.main, "0")
+
+    def test_matplotlib(self):
+        try:
+            import matplotlib  # noqa: F401
+        except ImportError:
+            self.skipTest("this interpreter has no matplotlib")
+        reply = self.peer.run("import matplotlib.pyplot as plt\nplt.plot([1, 2]);")
+        self.assertTrue(reply.bundles, reply.errors)
+        self.assertTrue(reply.bundles[-1][1]["image/png"].startswith("iVBOR"))
+        reply = self.peer.run("for n in (1, 2):\n    plt.figure(); plt.plot([n]); plt.show()")
+        self.assertEqual(["image/png" in body for _, body in reply.bundles], [True, True])
+
+    def test_pandas(self):
+        try:
+            import pandas  # noqa: F401
+        except ImportError:
+            self.skipTest("this interpreter has no pandas")
+        reply = self.peer.run("import pandas as pd\npd.DataFrame({'a': [1, 2]})")
+        self.assertIn("<table", reply.bundles[-1][1]["text/html"])
+
+    def test_user_modules_may_have_our_names(self):
+        self.peer.run("for n in ('shell', 'frames', 'context'): open(n + '.py', 'w').write('mine = 1')")
+        self.assertEqual(self.peer.run("import shell, frames, context; shell.mine + frames.mine").main, "2")
+
+    def test_bad_frame_ends_the_driver(self):
+        self.peer.send({"t": "nonsense"})
+        with self.assertRaises(Closed):
+            self.peer.receive()
+
+
+class FreshTest(PythonContext, unittest.TestCase):
+    """`python -I -B driver.py`."""
+
+    def setUp(self):
+        self.process = PythonProcess()
+        self.peer = self.process.peer
+
+    def tearDown(self):
+        self.process.close()
+
+    def test_end_of_stream_ends_the_driver(self):
+        self.assertEqual(self.process.close(), 0)
+
+
+class ZygoteTest(PythonContext, unittest.TestCase):
+    """Forks of one zygote."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.zygote = Zygote("")
+        assert cls.zygote.ready == {"t": "ready"}, cls.zygote.ready
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.zygote.close()
+
+    def setUp(self):
+        self.peer = self.zygote.fork()
+
+    def tearDown(self):
+        self.peer.sock.close()
+        told = self.zygote.told()
+        self.assertEqual((told["t"], told["context"]), ("exited", self.peer.name))
+
+
+if __name__ == "__main__":
+    unittest.main()

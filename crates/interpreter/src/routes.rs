@@ -10,7 +10,7 @@ use protocol::{
 use std::{
     collections::HashMap,
     sync::{
-        Mutex, MutexGuard,
+        Mutex, MutexGuard, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -67,8 +67,7 @@ struct Slot {
 #[derive(Default)]
 struct Table {
     closed: bool,
-    greeting: Option<oneshot::Sender<Greeting>>,
-    greeted: bool,
+    greeting: Option<oneshot::Sender<()>>,
     executions: HashMap<ExecutionId, mpsc::Sender<Frame<Reply>>>,
     contexts: HashMap<ContextId, watch::Sender<Life>>,
     transfers: HashMap<Transfer, Slot>,
@@ -78,6 +77,7 @@ struct Table {
 /// The table of everybody who waits for frames of one sandbox.
 pub(crate) struct Routes {
     table: Mutex<Table>,
+    greeted: OnceLock<Greeting>,
     strays: AtomicU64,
 }
 
@@ -86,10 +86,16 @@ impl Routes {
         self.table.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// A table in which `greeting` waits for the guest's first words.
-    pub fn new(greeting: oneshot::Sender<Greeting>) -> Routes {
-        let table = Table { greeting: Some(greeting), ..Table::default() };
-        Routes { table: Mutex::new(table), strays: AtomicU64::new(0) }
+    /// An empty table, and a channel that tells when the guest has said its first words.
+    pub fn new() -> (Routes, oneshot::Receiver<()>) {
+        let (sender, receiver) = oneshot::channel();
+        let table = Table { greeting: Some(sender), ..Table::default() };
+        (Routes { table: Mutex::new(table), greeted: OnceLock::new(), strays: AtomicU64::new(0) }, receiver)
+    }
+
+    /// The guest's first words, once they were said.
+    pub fn greeting(&self) -> Option<&Greeting> {
+        self.greeted.get()
     }
 
     /// Frames of an execution, until its `Ended`. The receiver ends early when the stream does.
@@ -140,8 +146,7 @@ impl Routes {
             let mut table = self.table();
             table.closed = true;
             let next_transfer = table.next_transfer;
-            let greeted = table.greeted;
-            std::mem::replace(&mut *table, Table { closed: true, next_transfer, greeted, ..Table::default() })
+            std::mem::replace(&mut *table, Table { closed: true, next_transfer, ..Table::default() })
         };
         drop(waiting);
     }
@@ -184,20 +189,18 @@ impl Routes {
     }
 
     fn check_order(&self, header: &Reply) -> Result<(), Broken> {
-        if matches!(header, Reply::Ready { .. }) || self.table().greeted {
+        if matches!(header, Reply::Ready { .. }) || self.greeted.get().is_some() {
             return Ok(());
         }
         Err(Broken("spoke before it said that it is ready".to_owned()))
     }
 
     fn greet(&self, greeting: Greeting) {
-        let mut table = self.table();
-        if std::mem::replace(&mut table.greeted, true) {
-            drop(table);
+        if self.greeted.set(greeting).is_err() {
             return self.stray();
         }
-        if let Some(sender) = table.greeting.take() {
-            let _ = sender.send(greeting);
+        if let Some(sender) = self.table().greeting.take() {
+            let _ = sender.send(());
         }
     }
 

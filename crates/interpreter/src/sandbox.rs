@@ -5,17 +5,16 @@ use crate::{
     backend::{Guard, Measure, Started},
     context::Programs,
     isolation::{self, Inside},
-    routes::Greeting,
     template::Template,
     wire::{Gone, Wire},
 };
-use protocol::{ContextId, Isolation, Limits, Require, SandboxId, Wall, guest::VERSION};
+use protocol::{ContextId, Isolation, Limits, Require, SandboxId, guest::VERSION};
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, Weak},
+    sync::{Arc, Mutex, MutexGuard, Weak},
     time::Duration,
 };
-use tokio::{sync::oneshot, task::JoinHandle};
+use tokio::sync::{oneshot, watch};
 
 /// How long a guest may take to say its first words, and a context to come up.
 pub(crate) const START_MS: u64 = 30_000;
@@ -25,8 +24,7 @@ pub struct Sandbox {
     id: SandboxId,
     wire: Wire,
     kept: Arc<Kept>,
-    greeting: Mutex<Option<oneshot::Receiver<Greeting>>>,
-    walls: OnceLock<Vec<Wall>>,
+    greeting: Mutex<Option<oneshot::Receiver<()>>>,
     claim: Isolation,
     programs: Programs,
     contexts: Mutex<HashMap<ContextId, Weak<Context>>>,
@@ -47,6 +45,7 @@ pub(crate) struct Origin {
 struct Kept {
     guard: Mutex<Option<Box<dyn Guard>>>,
     last: Mutex<(Measure, Option<String>)>,
+    gone: watch::Sender<bool>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -77,8 +76,15 @@ impl Kept {
     }
 
     /// Destroys on a thread where waiting hurts nobody.
-    fn destroy(&self) -> Option<JoinHandle<()>> {
-        self.take().map(|guard| tokio::task::spawn_blocking(move || drop(guard)))
+    fn destroy(self: &Arc<Self>) {
+        let Some(guard) = self.take() else {
+            return;
+        };
+        let kept = self.clone();
+        tokio::task::spawn_blocking(move || {
+            drop(guard);
+            kept.gone.send_replace(true);
+        });
     }
 }
 
@@ -87,18 +93,14 @@ impl Sandbox {
     pub(crate) fn open(id: SandboxId, started: Started, origin: Origin) -> Arc<Sandbox> {
         let programs = Programs::of(&started);
         let Started { stream, guard, isolation, .. } = started;
-        let kept = Arc::new(Kept { guard: Mutex::new(Some(guard)), last: Mutex::default() });
+        let kept = Arc::new(Kept { guard: Mutex::new(Some(guard)), last: Mutex::default(), gone: watch::Sender::new(false) });
         let keeper = kept.clone();
-        let (sender, greeting) = oneshot::channel();
-        let wire = Wire::open(stream, sender, move || {
-            keeper.destroy();
-        });
+        let (wire, greeting) = Wire::open(stream, move || keeper.destroy());
         Arc::new(Sandbox {
             id,
             wire,
             kept,
             greeting: Mutex::new(Some(greeting)),
-            walls: OnceLock::new(),
             claim: isolation,
             programs,
             contexts: Mutex::default(),
@@ -114,14 +116,13 @@ impl Sandbox {
         let checked = match tokio::time::timeout(Duration::from_millis(START_MS), greeting).await {
             Err(_) => Err(self.silent(format!("the guest did not speak within {} s", START_MS / 1000))),
             Ok(Err(_)) => Err(self.silent(self.wire.gone().0)),
-            Ok(Ok(greeting)) if greeting.version != VERSION => {
-                let version = greeting.version;
-                Err(Error::Guest { why: format!("the guest speaks version {version}, not {VERSION}") })
-            }
-            Ok(Ok(greeting)) => {
-                let _ = self.walls.set(greeting.walls);
-                isolation::check(&self.isolation(), self.origin.require)
-            }
+            Ok(Ok(())) => match self.wire.routes.greeting().map(|greeting| greeting.version) {
+                Some(VERSION) => isolation::check(&self.isolation(), self.origin.require),
+                version => {
+                    let version = version.unwrap_or_default();
+                    Err(Error::Guest { why: format!("the guest speaks version {version}, not {VERSION}") })
+                }
+            },
         };
         if checked.is_err() {
             self.destroy().await;
@@ -154,7 +155,8 @@ impl Sandbox {
     }
 
     pub(crate) fn isolation_of(&self, inside: Option<Inside<'_>>) -> Isolation {
-        let walls = self.walls.get().map(Vec::as_slice).unwrap_or_default();
+        let greeting = self.wire.routes.greeting();
+        let walls = greeting.map(|greeting| greeting.walls.as_slice()).unwrap_or_default();
         isolation::combine(&self.claim, walls, inside)
     }
 
@@ -197,14 +199,13 @@ impl Sandbox {
 
     /// Destroys it with everything in it, and returns when that is done. What waits for it ends as `lost`.
     pub async fn destroy(&self) {
-        if let Some(destroying) = self.destroy_soon() {
-            let _ = destroying.await;
-        }
+        self.destroy_soon();
+        let _ = self.kept.gone.subscribe().wait_for(|gone| *gone).await;
     }
 
-    pub(crate) fn destroy_soon(&self) -> Option<JoinHandle<()>> {
+    pub(crate) fn destroy_soon(&self) {
         self.wire.close("it was destroyed");
-        self.kept.destroy()
+        self.kept.destroy();
     }
 
     pub(crate) fn wire(&self) -> &Wire {

@@ -4,7 +4,7 @@
 
 use crate::{
     backend::Stream,
-    routes::{Broken, Greeting, Routes},
+    routes::{Broken, Routes},
 };
 use protocol::{
     frame::{self, Decoder, PAYLOAD_BYTES_MAX},
@@ -43,20 +43,21 @@ pub(crate) struct Wire {
 
 impl Wire {
     /// Begins to read and write. `at_end` runs when the guest ends the stream, before those who wait learn of it.
+    /// The channel tells when the guest has said its first words.
     pub fn open(
         stream: Box<dyn Stream>,
-        greeting: oneshot::Sender<Greeting>,
         at_end: impl FnOnce() + Send + 'static,
-    ) -> Wire {
+    ) -> (Wire, oneshot::Receiver<()>) {
         let (reading, writing) = tokio::io::split(stream);
         let (outgoing, queue) = mpsc::unbounded_channel();
-        let routes = Arc::new(Routes::new(greeting));
+        let (routes, greeting) = Routes::new();
+        let routes = Arc::new(routes);
         let why = Arc::new(OnceLock::new());
         let room = Arc::new(Semaphore::new(QUEUE_BYTES));
         let writer = tokio::spawn(write_all(writing, queue)).abort_handle();
         let ending = Ending { writer: writer.clone(), room: room.clone(), why: why.clone() };
         let reader = tokio::spawn(read_all(reading, routes.clone(), ending, at_end)).abort_handle();
-        Wire { outgoing, room, why, tasks: [reader, writer], routes }
+        (Wire { outgoing, room, why, tasks: [reader, writer], routes }, greeting)
     }
 
     /// Sends an order that must not wait behind a full queue: interrupts, kills, the end of a transfer.

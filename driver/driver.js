@@ -12,7 +12,6 @@ const net = require('node:net');
 const path = require('node:path');
 const { pathToFileURL } = require('node:url');
 const util = require('node:util');
-const vm = require('node:vm');
 const { Worker } = require('node:worker_threads');
 const { rewriteImports } = require('./driver-imports.js');
 
@@ -20,6 +19,7 @@ const HEADER_BYTES_MAX = 64 * 1024;
 const PAYLOAD_BYTES_MAX = 32 * 1024 * 1024;
 const BUNDLE_BYTES_MAX = 24 * 1024 * 1024;
 const TEXT_CHARS_MAX = 32 * 1024;
+const STRING_CHARS_MAX = 1 << 20;
 const EXIT_INTERRUPTED = 130;
 const HOOKS = Symbol.for('belljar.hooks');
 const SOURCE = /\bbelljar-cell-(\d+)\b/g;
@@ -33,6 +33,13 @@ function leave(code) {
   reallyExit(code);
 }
 
+/** Ends the process at the end of the stream: without sessions left, V8 says nothing about them. */
+function depart() {
+  session.disconnect();
+  setTimeout(() => leave(0), 500);
+  watcher.terminate().finally(() => leave(0));
+}
+
 /** Frames over the guest's socket. */
 class Channel {
   constructor(socket, onFrame) {
@@ -41,7 +48,7 @@ class Channel {
     this.chunks = [];
     this.bytes = 0;
     socket.on('data', (chunk) => this.take(chunk));
-    socket.on('end', () => leave(0));
+    socket.on('end', () => depart());
     socket.on('error', () => leave(1));
   }
 
@@ -111,7 +118,7 @@ function post(method, parameters) {
 
 // Called by the inspector inside the context, because only there the values themselves exist.
 const hooks = {
-  inspect: (value) => (value === undefined ? undefined : util.inspect(value, { maxStringLength: null })),
+  inspect: (value) => (value === undefined ? undefined : util.inspect(value, { maxStringLength: STRING_CHARS_MAX })),
   describe: (value) => stringify(describeThrown(value)),
   import: (specifier, options) => importFrom(String(specifier), options),
 };
@@ -137,11 +144,18 @@ function describeThrown(value) {
   return {
     name: clipped(String(value.name ?? 'Error'), 200),
     message: clipped(String(value.message ?? '')),
-    stack: clipped(util.inspect(value)),
+    stack: clipped(stackOf(value)),
     errno: Number.isInteger(value.errno) ? Math.abs(value.errno) : null,
     import: code === 'MODULE_NOT_FOUND' || code === 'ERR_MODULE_NOT_FOUND',
     syntax: value instanceof SyntaxError,
   };
+}
+
+/** The stack of an error and of its causes. */
+function stackOf(error, depth = 0) {
+  const stack = typeof error.stack === 'string' ? error.stack : `${error.name}: ${error.message}`;
+  if (depth > 5 || !util.types.isNativeError(error.cause)) return stack;
+  return `${stack}\nCaused by: ${stackOf(error.cause, depth + 1)}`;
 }
 
 /** Calls one hook with a value that the inspector refers to. */
@@ -163,7 +177,7 @@ async function callHook(name, remote) {
 
 /** The frames of a stack that belong to cells, with the cells' public names. */
 function tidyStack(stack) {
-  const lines = stack.split('\n').filter((line) => !/^\s+at .*(node:internal|node:inspector|driver[\w-]*\.js|node:vm)/.test(line));
+  const lines = stack.split('\n').filter((line) => !/^\s+at .*(node:internal|node:inspector|driver[\w-]*\.js|node:vm|new Promise \(<anonymous>\))/.test(line));
   return lines.map((line) => line.replace(SOURCE, '<cell $1>'));
 }
 
@@ -172,7 +186,7 @@ function cellLine(details) {
   for (const frame of details.stackTrace?.callFrames ?? []) {
     if (frame.url.startsWith('belljar-cell-')) return frame.lineNumber + 1;
   }
-  return Number.isInteger(details.lineNumber) ? details.lineNumber + 1 : null;
+  return null;
 }
 
 /** Where a syntax error is, as text. */
@@ -192,12 +206,13 @@ async function faultOf(details, code, cell) {
     thrown = { name: details.exception?.className ?? 'Error', message: text, stack: text };
   }
   if ('exit' in thrown) return thrown;
-  const compiling = thrown.syntax && !details.stackTrace?.callFrames?.length;
+  const ran = cellLine(details);
+  const compiling = thrown.syntax && ran === null;
   return {
     name: thrown.name,
     message: thrown.message,
     traceback: [...(compiling ? syntaxLines(code, details, cell) : []), ...tidyStack(compiling ? `${thrown.name}: ${thrown.message}` : thrown.stack)],
-    line: cellLine(details),
+    line: compiling && Number.isInteger(details.lineNumber) ? details.lineNumber + 1 : ran,
     errno: thrown.errno ?? null,
     syntax: Boolean(thrown.syntax),
     import: Boolean(thrown.import),
@@ -351,6 +366,7 @@ function watch() {
     if (message === 'interrupt') state.running?.interrupt();
   });
   worker.on('error', () => {});
+  return worker;
 }
 
 session.connect();
@@ -361,7 +377,7 @@ session.on('Runtime.executionContextCreated', ({ params }) => {
 session.post('Runtime.disable');
 session.post('Runtime.enable');
 furnish();
-watch();
+const watcher = watch();
 process.on('uncaughtException', onUncaught);
 process.on('unhandledRejection', onUncaught);
 process.umask(0o022);

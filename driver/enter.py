@@ -101,7 +101,7 @@ def run(program, descriptors):
             if failure not in tolerated:
                 raise StepFailed(name, failure)
     if not kept:
-        keep_only(["driver"], descriptors)
+        keep_only(["driver", "stdin"], descriptors)
 
 
 def keep_only(names, descriptors):

@@ -27,10 +27,10 @@ class Interrupts:
 
     def begin(self):
         """Start of an execution: from here on an interrupt is kept, not dropped."""
+        self.install()
         self._pending = False
         self._shields = 0
         self._running = True
-        self.install()
 
     def end(self):
         """End of an execution; an interrupt that came too late for it is dropped."""

@@ -241,7 +241,7 @@ class ForkRequest:
             and isinstance(environment, dict)
             and all(isinstance(part, str) for pair in environment.items() for part in pair)
             and "driver" in named
-            and set(named) <= {"driver", "landlock"}
+            and set(named) <= {"driver", "landlock", "stdin"}
         )
         if not wellformed:
             close_all(named.values())
@@ -255,6 +255,10 @@ class ForkRequest:
 def become_driver(made, program, descriptors, request):
     """Enter, renew, serve; never returns."""
     enter.run(program, descriptors)
+    if "stdin" in descriptors:
+        stdin = descriptors.pop("stdin")
+        os.dup2(stdin, 0)
+        os.close(stdin)
     renew.after_fork(request.environment, request.cwd)
     context.start_session()
     moved = context.hide(descriptors["driver"])

@@ -219,6 +219,7 @@ class Zygote:
         )
         theirs.close()
         self.jailer.settimeout(120)
+        self.sockets = [self.jailer]
         self.ready = json.loads(self.jailer.recv(1 << 16))
         self.count = 0
         self.room = self.open_room("sbx_1", steps)
@@ -230,6 +231,7 @@ class Zygote:
         socket.send_fds(self.jailer, [json.dumps(message).encode()], [theirs.fileno()])
         theirs.close()
         ours.settimeout(60)
+        self.sockets.append(ours)
         return ours
 
     def ask_fork(self, room=None, env=None):
@@ -244,6 +246,7 @@ class Zygote:
         socket.send_fds(room or self.room, [json.dumps(message).encode()], [theirs.fileno()])
         theirs.close()
         ours.settimeout(60)
+        self.sockets.append(ours)
         return name, ours
 
     def told(self, room=None):
@@ -254,6 +257,8 @@ class Zygote:
         """Return the `Peer` of a new context."""
         name, ours = self.ask_fork(room, env)
         told = self.told(room)
+        while told["t"] == "exited":
+            told = self.told(room)
         assert told == {"t": "forked", "context": name}, told
         peer = Peer(ours, 0)
         peer.pid = peer.hello["pid"]
@@ -262,7 +267,8 @@ class Zygote:
 
     def close(self):
         """End the zygote and return its exit code."""
-        self.jailer.close()
+        for sock in self.sockets:
+            sock.close()
         try:
             code = self.process.wait(10)
         except subprocess.TimeoutExpired:

@@ -4,8 +4,8 @@ import threading
 import time
 import unittest
 
-from . import cases
-from .peer import Closed, PythonProcess, Zygote
+import cases
+from peer import Closed, PythonProcess, Zygote
 
 
 def check(test, reply, expected):

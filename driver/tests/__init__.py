@@ -1,1 +1,0 @@
-"""Tests of the drivers: frames over socket pairs to real processes."""

@@ -1,0 +1,371 @@
+"""JavaScript and Bash contexts; the zygote's rules; the codec."""
+
+import json
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import peer
+from peer import FOLDER, Closed, Peer, Reader, Zygote
+
+SYSCALL_GETPID = {"x86_64": 39, "aarch64": 172}.get(os.uname().machine)
+SYSCALL_CLOSE = {"x86_64": 3, "aarch64": 57}.get(os.uname().machine)
+
+
+class StandingProcess:
+    """A driver whose stdout and stderr are pipes for its whole life."""
+
+    def __init__(self, command):
+        self.home = tempfile.mkdtemp(prefix="belljar-test-")
+        ours, theirs = socket.socketpair()
+        (out_read, out_write), (error_read, error_write) = os.pipe(), os.pipe()
+        self.process = subprocess.Popen(
+            ["bash", "-c", 'exec 3<&"$SOCKET"; eval "exec $SOCKET<&-"; unset SOCKET; exec "$@"', "sh", *command],
+            pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=out_write, stderr=error_write,
+            env={**peer.environment(self.home), "SOCKET": str(theirs.fileno())}, cwd=self.home,
+            start_new_session=True,
+        )
+        for descriptor in (out_write, error_write):
+            os.close(descriptor)
+        theirs.close()
+        self.out, self.error = Reader(out_read), Reader(error_read)
+        ours.settimeout(60)
+        self.peer = Peer(ours, self.process.pid, passes_streams=False)
+
+    def run(self, code):
+        """Execute and return the reply with what the streams got."""
+        return self._with_streams(self.peer.run(code))
+
+    def run_interrupted(self, code):
+        """Execute, interrupt, return the reply."""
+        return self._with_streams(self.peer.run_interrupted(code, 0.3))
+
+    def _with_streams(self, reply):
+        time.sleep(0.02)
+        reply.stdout, reply.stderr = self.out.content.decode(), self.error.content.decode()
+        self.out.content.clear()
+        self.error.content.clear()
+        return reply
+
+    def close(self):
+        """End the driver and return its exit code."""
+        self.peer.sock.close()
+        try:
+            code = self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            code = self.process.wait()
+        shutil.rmtree(self.home, ignore_errors=True)
+        return code
+
+
+def check(test, reply, expected):
+    """Compare a reply with one row of a table."""
+    test.assertEqual(reply.status, expected.get("status", "ok"), (reply.errors, reply.stderr))
+    if "code" in expected:
+        test.assertEqual(reply.exit_code, expected["code"])
+    test.assertIn(expected.get("out", ""), reply.stdout)
+    test.assertIn(expected.get("err", ""), reply.stderr)
+    if "main" in expected:
+        test.assertEqual(reply.main, expected["main"])
+    for key in ("name", "line", "syntax", "import", "errno"):
+        if key in expected:
+            test.assertEqual(reply.error[key], expected[key], reply.error)
+
+
+class StandingContext:
+    """What Bash and JavaScript contexts have in common; subclasses give command and tables."""
+
+    def setUp(self):
+        self.driver = StandingProcess(self.command)
+
+    def tearDown(self):
+        self.assertEqual(self.driver.close(), 0)
+
+    def test_table(self):
+        for code, expected in self.rows:
+            with self.subTest(code=code[:60]):
+                check(self, self.driver.run(code), expected)
+
+    def test_interrupts(self):
+        self.driver.run("x=41")
+        for code in self.loops:
+            with self.subTest(code=code):
+                begin = time.monotonic()
+                reply = self.driver.run_interrupted(code)
+                self.assertLess(time.monotonic() - begin, 4)
+                self.assertEqual(reply.status, "error")
+                self.assertEqual(reply.error["name"], "KeyboardInterrupt")
+                check(self, self.driver.run(self.alive), {"out": "41"})
+
+    def test_interrupt_between_cells(self):
+        self.driver.run("x=41")
+        for _ in range(5):
+            self.driver.peer.interrupt()
+            time.sleep(0.02)
+        check(self, self.driver.run(self.alive), {"out": "41"})
+
+    def test_bad_frame(self):
+        self.driver.peer.send({"t": "nonsense"})
+        with self.assertRaises(Closed):
+            self.driver.peer.receive()
+        self.driver.close()
+        self.setUp()
+
+
+class BashTest(StandingContext, unittest.TestCase):
+    """`bash --noprofile --norc driver.sh`."""
+
+    command = ["bash", "--noprofile", "--norc", os.path.join(FOLDER, "driver.sh")]
+    alive = "echo $x"
+    loops = ["while :; do :; done", "sleep 60; echo after", "f() { sleep 60; }; f; echo after", "wait_for() { read -t 60 < <(sleep 60); }; wait_for"]
+    rows = [
+        ("echo hi", {"out": "hi\n"}),
+        ("x='a  b'; declare -A m=([k]=$'l1\\nl2')", {}),
+        ("echo \"$x\"", {"out": "a  b\n"}),
+        ("false", {"status": "exit", "code": 1}),
+        ("(exit 3)", {"status": "exit", "code": 3}),
+        ("cd /tmp; export A=1; f() { echo f$1; }", {}),
+        ("pwd; f 2; bash -c 'echo $A'", {"out": "/tmp\nf2\n1\n"}),
+        ("exit 3", {"status": "exit", "code": 3}),
+        ("pwd; f 2; bash -c 'echo $A'; echo \"${m[k]}\"", {"out": "/tmp\nf2\n1\nl1\nl2\n"}),
+        ("set -e; false; echo not here", {"status": "exit", "code": 1}),
+        ("echo $-", {"out": "e"}),
+        ("set +e; set -u; echo $no_such", {"status": "exit", "err": "unbound variable"}),
+        ("set +u; echo on", {"out": "on\n"}),
+        ("if", {"status": "error", "syntax": True, "name": "SyntaxError"}),
+        ("echo 1\n)", {"status": "error", "syntax": True, "line": 2, "out": "1\n"}),
+        ("\n\nno_such_command", {"status": "exit", "code": 127, "err": "line 3: no_such_command"}),
+        ("trap 'echo bye' EXIT; exit 4", {"status": "exit", "code": 4, "out": "bye\n"}),
+        ("u='ü'; echo $u; exit 0", {"status": "exit", "code": 0, "out": "ü\n"}),
+        ("echo $u", {"out": "ü\n"}),
+        ("", {}),
+        ("# comment", {}),
+        ("echo a\0b", {"status": "error", "syntax": True}),
+        ("cat <<X\nhere\nX\n", {"out": "here\n"}),
+        ("echo " + "a" * 200_000 + " | wc -c", {"out": "200001"}),
+        ("readonly R=1; exit", {"status": "exit", "code": 0}),
+        ("echo $R", {"out": "1\n"}),
+        ("set -x; echo t", {"out": "t\n", "err": "+ echo t"}),
+        ("set +x", {}),
+        ("set -o pipefail; exit 0", {"status": "exit"}),
+        ("false | true", {"status": "exit", "code": 1}),
+        ("IFS=,; printf() { :; }", {}),
+        ("unset -f printf; echo still", {"out": "still\n"}),
+        ("(" * 50_000, {"status": "error", "syntax": True}),
+        ("exec 3</etc/passwd; read -u 3 line; echo $line", {"out": "root"}),
+        ("bash -c 'ls /proc/self/fd | wc -l'", {"out": "5"}),
+        ("kill -0 $$; echo é >&2", {"err": "é\n"}),
+    ]
+
+
+@unittest.skipUnless(shutil.which("node"), "there is no node on this machine")
+class JavaScriptTest(StandingContext, unittest.TestCase):
+    """`node driver.js`."""
+
+    command = ["node", os.path.join(FOLDER, "driver.js")]
+    alive = "console.log(x)"
+    loops = [
+        "while (true) {}", "await new Promise(() => {})", "await null; for (;;) {}",
+        "await new Promise(r => setTimeout(r, 50)); for (;;) {}",
+    ]
+    rows = [
+        ("1+1", {"main": "2"}),
+        ("const x = 5; x * 2", {"main": "10"}),
+        ("const x = 6", {"main": None}),
+        ("x", {"main": "6"}),
+        ("console.log('hi'); console.error('e')", {"out": "hi\n", "err": "e\n", "main": None}),
+        ("let y = await Promise.resolve(3); y", {"main": "3"}),
+        ("throw new Error('bad')", {"status": "error", "name": "Error", "line": 1, "code": 1}),
+        ("\n\nfunction f() {\n  throw new TypeError('t') }\nf()", {"status": "error", "name": "TypeError", "line": 4}),
+        ("let z = 1;\na b", {"status": "error", "syntax": True, "line": 2}),
+        ("throw 'text'", {"status": "error", "name": "Uncaught", "line": None}),
+        ("fs.readFileSync('/no/such')", {"status": "error", "errno": 2}),
+        ("require('no-such')", {"status": "error", "import": True}),
+        ("await import('no-such')", {"status": "error", "import": True}),
+        ("(await import('node:path')).join('a', 'b')", {"main": "'a/b'"}),
+        ("import { join as j,\n  sep } from 'path'; import os from 'os'\nj('a', sep) + os.EOL", {"main": "'a/\\n'"}),
+        ("\"import x from 'y'\"", {"main": "\"import x from 'y'\""}),
+        ("process.exit(3)", {"status": "exit", "code": 3}),
+        ("setTimeout(() => process.exit(4), 10); await new Promise(() => {})", {"status": "exit", "code": 4}),
+        ("setTimeout(() => { throw new Error('late') }, 10); await new Promise(() => {})", {"status": "error", "name": "Error"}),
+        ("x", {"main": "6"}),
+        ("({ a: 1, b: [1, { c: 2 }] })", {"main": "{ a: 1, b: [ 1, { c: 2 } ] }"}),
+        ("10n", {"main": "10n"}),
+        ("-0", {"main": "-0"}),
+        ("'\\ud800'", {"main": "'\\ud800'"}),
+        ("throw new Error('\\ud800')", {"status": "error"}),
+        ("'a'.repeat(30_000_000).length", {"main": "30000000"}),
+        ("'a'.repeat(30_000_000); ", {}),
+        ("({ get a() { throw 1 }, [Symbol.for('nodejs.util.inspect.custom')]() { throw new Error('q') } })", {"status": "error"}),
+        ("(" * 100_000, {"status": "error"}),
+        ("-" * 100_000 + "1", {"status": "error"}),
+        ("function deep() { deep() } deep()", {"status": "error", "name": "RangeError"}),
+        ("", {}),
+        (b"'\xff'", {"status": "error", "syntax": True}),
+        ("child_process.execSync('echo child').toString()", {"main": "'child\\n'"}),
+        ("process.stdout.write('x'.repeat(1_000_000)); undefined", {"out": "xxx"}),
+    ]
+
+
+class ZygoteRulesTest(unittest.TestCase):
+    """What the zygote promises beside its forks' behaviour."""
+
+    def setUp(self):
+        self.zygote = Zygote("")
+
+    def tearDown(self):
+        self.assertEqual(self.zygote.close(), 0)
+
+    def test_forks_are_unlike(self):
+        code = (
+            "import random, uuid, secrets, tempfile, os, json\n"
+            "print(json.dumps([random.random(), str(uuid.uuid4()), str(uuid.uuid1()), secrets.token_hex(),"
+            " tempfile.mktemp(), __import__('multiprocessing').current_process().authkey.hex()]))"
+        )
+        rows = []
+        for _ in range(12):
+            context = self.zygote.fork()
+            rows.append(json.loads(context.run(code).stdout))
+            context.sock.close()
+        for column in zip(*rows):
+            self.assertEqual(len(set(column)), len(rows), column)
+
+    def test_environment_and_cells_start_anew(self):
+        context = self.zygote.fork(env={"MINE": "1", "BELLJAR_THREADS": "3"})
+        reply = context.run("import os; print(os.environ['MINE'], os.environ['OMP_NUM_THREADS'], In, Out, 'BELLJAR_THREADS' in os.environ)")
+        self.assertTrue(reply.stdout.startswith("1 3 ['', "), reply.stdout)
+        self.assertTrue(reply.stdout.endswith("{} False\n"), reply.stdout)
+        self.assertIn("<cell 2>", "\n".join(context.run("1/0").error["traceback"]))
+
+    def test_exit_status_is_reported(self):
+        context = self.zygote.fork()
+        context.start("import os; os._exit(7)")
+        told = self.zygote.told()
+        self.assertEqual(told, {"t": "exited", "context": context.name, "status": 7 << 8})
+
+    def test_bad_packet_closes_only_that_room(self):
+        other = self.zygote.open_room("sbx_2")
+        for nonsense in (b"not json", b'{"t":"fork"}', b'{"t":"x","fds":["a"]}', b"[1]"):
+            room = self.zygote.open_room("sbx_bad")
+            room.send(nonsense)
+            self.assertEqual(room.recv(100), b"")
+        self.assertEqual(self.zygote.fork(other).run("1").main, "1")
+
+    def test_a_room_that_does_not_read_is_closed(self):
+        room = self.zygote.open_room("sbx_2")
+        endings = []
+        for _ in range(4):
+            try:
+                endings.append(self.zygote.ask_fork(room)[1])
+            except OSError:
+                break
+        self.assertEqual(self.zygote.fork().run("1").main, "1")
+
+    @unittest.skipUnless(SYSCALL_GETPID, "system call numbers of this machine are not in the test")
+    def test_enter_program(self):
+        good = {"name": "harmless", "nr": SYSCALL_GETPID, "args": [1, {"bytes": "MA=="}, {"program": "AAAAAAAAAAA="}]}
+        tolerated = {"name": "bad descriptor", "nr": SYSCALL_CLOSE, "args": [-1], "ok": [9]}
+        keep = {"name": "close the rest", "keep": ["driver", "landlock"]}
+        room = self.zygote.open_room("sbx_2", [good, tolerated, keep, good])
+        self.assertEqual(self.zygote.fork(room).run("1+1").main, "2")
+        failing = {"name": "must fail", "nr": SYSCALL_CLOSE, "args": [{"fd": "nowhere"}]}
+        for steps in ([failing], [keep, failing]):
+            room = self.zygote.open_room("sbx_3", steps)
+            _, ours = self.zygote.ask_fork(room)
+            header = peer.read_exactly(ours, 8)
+            failed = json.loads(peer.read_exactly(ours, struct.unpack("<II", header)[0]))
+            self.assertEqual(failed, {"t": "failed", "step": "must fail", "errno": 9})
+            self.assertEqual(self.zygote.told(room)["t"], "forked")
+            self.assertEqual(self.zygote.told(room)["status"], 1 << 8)
+
+    def test_descriptors_of_others_are_not_inherited(self):
+        self.zygote.open_room("sbx_2")
+        context = self.zygote.fork()
+        names = context.run("import os; print(*sorted(os.readlink(f'/proc/self/fd/{n}') for n in os.listdir('/proc/self/fd') if os.path.exists(f'/proc/self/fd/{n}')))").stdout
+        self.assertEqual(names.count("socket:"), 1, names)
+
+    def test_failed_preload_is_told(self):
+        zygote = Zygote("no_such_module")
+        self.assertEqual(zygote.ready["t"], "failed")
+        self.assertIn("no_such_module", zygote.ready["message"])
+        self.assertEqual(zygote.close(), 1)
+
+
+class PreloadTest(unittest.TestCase):
+    """A zygote with the scientific libraries."""
+
+    def test_numpy_states_differ(self):
+        try:
+            import matplotlib  # noqa: F401
+            import numpy  # noqa: F401
+            import pandas  # noqa: F401
+        except ImportError:
+            self.skipTest("this interpreter has no numpy, pandas and matplotlib")
+        zygote = Zygote("numpy,pandas,matplotlib.pyplot")
+        try:
+            values = set()
+            for _ in range(5):
+                context = zygote.fork()
+                values.add(context.run("import numpy as np; print(np.random.rand(), np.random.default_rng().random())").stdout)
+                reply = context.run("import matplotlib.pyplot as plt; plt.plot(np.linalg.svd(np.eye(50))[1]);")
+                self.assertTrue(any("image/png" in body for _, body in reply.bundles), (reply.errors, reply.stderr))
+                context.sock.close()
+            self.assertEqual(len(values), 5)
+        finally:
+            zygote.close()
+
+
+class CodecTest(unittest.TestCase):
+    """Limits of `frames.py`."""
+
+    def setUp(self):
+        sys.path.insert(0, FOLDER)
+        import driver
+
+        driver.load_package(FOLDER)
+        from belljar_driver import frames
+
+        sys.path.remove(FOLDER)
+        self.frames = frames
+        ours, theirs = socket.socketpair()
+        self.addCleanup(ours.close)
+        self.addCleanup(theirs.close)
+        self.ours, self.channel = ours, frames.Channel(theirs)
+
+    def test_frames_may_arrive_in_pieces(self):
+        data = struct.pack("<II", 11, 2) + b'{"t": "ab"}' + b"xy"
+        for piece in (data[:3], data[3:9], data[9:] + data):
+            self.ours.sendall(piece)
+        self.assertEqual(self.channel.receive(), ({"t": "ab"}, b"xy"))
+        self.assertEqual(self.channel.receive(), ({"t": "ab"}, b"xy"))
+
+    def test_bad_frames(self):
+        for data in (struct.pack("<II", 1 << 17, 0), struct.pack("<II", 2, 1 << 26), struct.pack("<II", 2, 0) + b"[]"):
+            self.setUp()
+            self.ours.sendall(data)
+            with self.assertRaises(self.frames.FrameError):
+                self.channel.receive()
+
+    def test_descriptors(self):
+        read, write = os.pipe()
+        self.addCleanup(os.close, read)
+        socket.send_fds(self.ours, [struct.pack("<II", 9, 0) + b'{"t":"a"}'], [write, write, write])
+        os.close(write)
+        self.channel.receive()
+        taken = self.channel.take_descriptors(2)
+        self.assertEqual(len(taken), 2)
+        for descriptor in taken:
+            self.assertFalse(os.get_inheritable(descriptor))
+            os.close(descriptor)
+        self.assertEqual(os.read(read, 1), b"")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -102,7 +102,8 @@ mod tests {
 
     #[test]
     fn json_types_are_parsed_and_others_are_text() {
-        let payload = json!({"text/plain": "[1]", "application/json": "[1]", "application/vnd.x+json": "{\"a\":2}"});
+        let payload =
+            json!({"text/plain": "[1]", "application/json": "[1]", "application/vnd.x+json": "{\"a\":2}"});
         let data = read(&payload.to_string()).unwrap();
         assert_eq!(data["text/plain"], json!("[1]"));
         assert_eq!(data["application/json"], json!([1]));

@@ -116,7 +116,8 @@ fn paths_that_lead_out_are_left_out() {
         sha256: Some("../x".to_owned()),
         change: Change::Created,
     };
-    let claimed = ["/etc/passwd", "../x", "a/../../x", "a//b", "", "a\0b", ".", "a/plot.png", "new\nline", "c", "d"];
+    let claimed =
+        ["/etc/passwd", "../x", "a/../../x", "a//b", "", "a\0b", ".", "a/plot.png", "new\nline", "c", "d"];
     let payload = serde_json::to_vec(&claimed.map(change)).unwrap();
     let (files, left_out) = collected.files(&payload);
     let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();

@@ -1,11 +1,7 @@
 //! A live interpreter in a sandbox. Dropping the last handle ends it.
 
 use crate::{
-    ContextRequest, Error, Sandbox,
-    backend::Started,
-    ids,
-    isolation::Inside,
-    request::check_env,
+    ContextRequest, Error, Sandbox, backend::Started, ids, isolation::Inside, request::check_env,
     routes::Life,
 };
 use protocol::{
@@ -67,7 +63,10 @@ impl Programs {
 
 impl Context {
     /// Registers a context and sends the order to make it, without waiting for it.
-    pub(crate) async fn create(sandbox: Arc<Sandbox>, request: ContextRequest) -> Result<Arc<Context>, Error> {
+    pub(crate) async fn create(
+        sandbox: Arc<Sandbox>,
+        request: ContextRequest,
+    ) -> Result<Arc<Context>, Error> {
         check_env(&request.env)?;
         let id = ContextId::from_bits(ids::random());
         let launch = sandbox.programs().launch(request.language);
@@ -162,7 +161,10 @@ impl Drop for Context {
 
 impl std::fmt::Debug for Context {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Context").field("id", &self.id).field("language", &self.language).finish_non_exhaustive()
+        f.debug_struct("Context")
+            .field("id", &self.id)
+            .field("language", &self.language)
+            .finish_non_exhaustive()
     }
 }
 

@@ -113,7 +113,9 @@ impl Error {
             Error::Start(error) => return error.hint.clone(),
             Error::Template(error) => return Some(error.hint()).filter(|hint| !hint.is_empty()),
             Error::File(error) => return error.hint().map(str::to_owned),
-            Error::ContextBusy { .. } => "wait for the running execution, interrupt it, or use another context",
+            Error::ContextBusy { .. } => {
+                "wait for the running execution, interrupt it, or use another context"
+            }
             Error::ContextLost { .. } => "make a new context and define again what you need",
             Error::SandboxLost { .. } => "make a new sandbox; files that were in this one are gone",
             Error::WallsDown { .. } | Error::BelowRequired { .. } => {

@@ -86,7 +86,9 @@ impl FileError {
     /// What to do next, where there is something to do.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            FileError::Refused { errno: 28 | 122, .. } => Some("the workspace is full: ask for more with the disk limit"),
+            FileError::Refused { errno: 28 | 122, .. } => {
+                Some("the workspace is full: ask for more with the disk limit")
+            }
             FileError::Refused { errno: 2, .. } => Some("list the directory first: names are case-sensitive"),
             FileError::Refused { errno: 13 | 30, .. } => {
                 Some("only /workspace, /tmp and /home/user can be written to")
@@ -116,7 +118,8 @@ impl<'a> Files<'a> {
     /// When the path is unsound, `source` fails, the sandbox refuses or is gone.
     pub async fn write(&self, path: &str, source: impl AsyncRead + Unpin, mode: u32) -> Result<u64, Error> {
         check(path)?;
-        let mut open = Open::new(self.sandbox, ANSWER_BYTES, |transfer| Request::WriteEnd { transfer, keep: false });
+        let mut open =
+            Open::new(self.sandbox, ANSWER_BYTES, |transfer| Request::WriteEnd { transfer, keep: false });
         let transfer = open.transfer;
         open.send(&Request::WriteBegin { transfer, path: path.to_owned(), mode }, &[]).await?;
         let size = open.pour(path, source).await?;
@@ -143,7 +146,12 @@ impl<'a> Files<'a> {
         Ok(offset)
     }
 
-    async fn window(&self, path: &str, offset: u64, sink: &mut (impl AsyncWrite + Unpin)) -> Result<u64, Error> {
+    async fn window(
+        &self,
+        path: &str,
+        offset: u64,
+        sink: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<u64, Error> {
         let mut open = Open::new(self.sandbox, 2 * WINDOW_BYTES, |transfer| Request::Stop { transfer });
         let (transfer, length) = (open.transfer, WINDOW_BYTES as u64);
         open.send(&Request::Read { transfer, path: path.to_owned(), offset, length }, &[]).await?;
@@ -219,7 +227,8 @@ impl<'a> Files<'a> {
     pub async fn rename(&self, from: &str, to: &str) -> Result<(), Error> {
         check(from)?;
         check(to)?;
-        self.ask(from, |transfer| Request::Rename { transfer, from: from.to_owned(), to: to.to_owned() }).await
+        self.ask(from, |transfer| Request::Rename { transfer, from: from.to_owned(), to: to.to_owned() })
+            .await
     }
 
     async fn ask(&self, path: &str, request: impl Fn(Transfer) -> Request) -> Result<(), Error> {

@@ -1,8 +1,8 @@
 //! Every request of every edge comes through here: sandboxes are found or made, code is checked and sent to a context.
 
 use crate::{
-    Caller, Context, ContextRequest, Error, ExecuteRequest, Execution, Place, Preload, Sandbox, SandboxRequest,
-    Stdin,
+    Caller, Context, ContextRequest, Error, ExecuteRequest, Execution, Place, Preload, Sandbox,
+    SandboxRequest, Stdin,
     backend::{self, Backend, StartRequest},
     context::Occupied,
     drive::{Drive, Ends, Plan},
@@ -92,7 +92,11 @@ impl Interpreter {
     /// # Errors
     /// When the request contradicts itself, its template or backend is not there, or the walls are not what they
     /// have to be.
-    pub async fn create_sandbox(&self, caller: &Caller, request: SandboxRequest) -> Result<Arc<Sandbox>, Error> {
+    pub async fn create_sandbox(
+        &self,
+        caller: &Caller,
+        request: SandboxRequest,
+    ) -> Result<Arc<Sandbox>, Error> {
         let sandbox = self.start(caller, request).await?;
         sandbox.greet().await?;
         Ok(sandbox)
@@ -242,7 +246,8 @@ fn refuse(code: &[u8]) -> Option<Verdict> {
     let hint = "save the file as UTF-8; bytes that are data belong into a file or into an escaped literal";
     let mut verdict = outcome::refused(Category::Syntax, "UnicodeDecodeError", message, hint);
     if let Some(error) = &mut verdict.error {
-        let before = &code[..code.len().min(std::str::from_utf8(code).map_or_else(|e| e.valid_up_to(), str::len))];
+        let before =
+            &code[..code.len().min(std::str::from_utf8(code).map_or_else(|e| e.valid_up_to(), str::len))];
         let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
         error.line = u32::try_from(line).ok();
     }
@@ -266,10 +271,16 @@ fn check_context(context: &Context, request: &ExecuteRequest) -> Result<(), Erro
         return wrong("this context", format!("it speaks {}, not {}", context.language(), request.language));
     }
     if !request.env.is_empty() {
-        return wrong("an environment", "this context has one already; set it when the context is made".to_owned());
+        return wrong(
+            "an environment",
+            "this context has one already; set it when the context is made".to_owned(),
+        );
     }
     if matches!(request.stdin, Stdin::Piped(_)) && !context.stdin_is_open() {
-        return wrong("standard input", "this context reads end of file; open it when the context is made".to_owned());
+        return wrong(
+            "standard input",
+            "this context reads end of file; open it when the context is made".to_owned(),
+        );
     }
     Ok(())
 }
@@ -333,7 +344,9 @@ async fn came_up(context: &Context) -> Result<Life, Error> {
     match tokio::time::timeout(Duration::from_millis(START_MS), moved).await {
         Ok(Ok(life)) => Ok(life.clone()),
         Ok(Err(_)) => Err(context.sandbox().lost(context.sandbox().wire().gone())),
-        Err(_) => Err(Error::Guest { why: format!("a context did not come up within {} s", START_MS / 1000) }),
+        Err(_) => {
+            Err(Error::Guest { why: format!("a context did not come up within {} s", START_MS / 1000) })
+        }
     }
 }
 

@@ -61,8 +61,7 @@ fn strength(backend: &Isolation, missing: &[Wall]) -> Strength {
 
 /// Refuses isolation in which no code may run, or less than was required.
 pub(crate) fn check(isolation: &Isolation, require: Option<Require>) -> Result<(), Error> {
-    let missing: Vec<Wall> =
-        isolation.missing.iter().copied().filter(|wall| NEEDED.contains(wall)).collect();
+    let missing: Vec<Wall> = isolation.missing.iter().copied().filter(|wall| NEEDED.contains(wall)).collect();
     if isolation.level == Level::SharedKernel && !missing.is_empty() {
         return Err(Error::WallsDown { missing });
     }

@@ -276,7 +276,12 @@ fn never_ran(demise: Demise, language: Language) -> Verdict {
         }
         _ => {
             let message = format!("the {language} interpreter did not come up: {why}");
-            (Category::Sandbox, "ContextFailed", message, "try a new sandbox; `belljar doctor` checks this host")
+            (
+                Category::Sandbox,
+                "ContextFailed",
+                message,
+                "try a new sandbox; `belljar doctor` checks this host",
+            )
         }
     };
     let error = ours(category, name, message, hint);

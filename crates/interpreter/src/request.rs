@@ -138,7 +138,10 @@ pub(crate) fn check_env(env: &BTreeMap<String, String>) -> Result<(), Error> {
             () if value.contains('\0') => "a value contains no NUL",
             () => continue,
         };
-        return Err(Error::Request { what: format!("the environment variable {name:?}"), why: why.to_owned() });
+        return Err(Error::Request {
+            what: format!("the environment variable {name:?}"),
+            why: why.to_owned(),
+        });
     }
     let bytes: usize = env.iter().map(|(name, value)| name.len() + value.len() + 8).sum();
     if bytes > 32 << 10 {

@@ -93,7 +93,11 @@ impl Sandbox {
     pub(crate) fn open(id: SandboxId, started: Started, origin: Origin) -> Arc<Sandbox> {
         let programs = Programs::of(&started);
         let Started { stream, guard, isolation, .. } = started;
-        let kept = Arc::new(Kept { guard: Mutex::new(Some(guard)), last: Mutex::default(), gone: watch::Sender::new(false) });
+        let kept = Arc::new(Kept {
+            guard: Mutex::new(Some(guard)),
+            last: Mutex::default(),
+            gone: watch::Sender::new(false),
+        });
         let keeper = kept.clone();
         let (wire, greeting) = Wire::open(stream, move || keeper.destroy());
         Arc::new(Sandbox {

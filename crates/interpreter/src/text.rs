@@ -140,7 +140,8 @@ pub fn printable(name: &str) -> String {
 }
 
 fn misleads(c: char) -> bool {
-    let directions = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+    let directions =
+        matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
     let not_utf8 = ('\u{f780}'..='\u{f7ff}').contains(&c);
     c.is_control() || directions || not_utf8
 }

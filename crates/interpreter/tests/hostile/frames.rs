@@ -114,7 +114,8 @@ async fn more_than_the_caps_is_left_out() {
         }
         guest.say(&bundle(&execution), &vec![b' '; 31 << 20]).await;
         guest.say(&bundle(&execution), &vec![b' '; 31 << 20]).await;
-        let change = |path: &str| Changed { path: path.to_owned(), size: 1, sha256: None, change: Change::Created };
+        let change =
+            |path: &str| Changed { path: path.to_owned(), size: 1, sha256: None, change: Change::Created };
         let mut files: Vec<Changed> = (0..1500).map(|n| change(&format!("f{n}"))).collect();
         files.insert(0, change("../../etc/passwd"));
         let mut ended = ended(&execution);

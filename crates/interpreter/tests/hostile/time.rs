@@ -1,7 +1,9 @@
 //! Guests that do not come to an end: the ladder from interrupt to destruction, on a clock that the tests turn.
 
 use crate::scene::*;
-use interpreter::{Caller, Error, ExecuteRequest, Execution, Place, SandboxRequest, backend::fake::FakeGuest};
+use interpreter::{
+    Caller, Error, ExecuteRequest, Execution, Place, SandboxRequest, backend::fake::FakeGuest,
+};
 use protocol::{
     ContextId, ExecutionId, Language, Limits, Status,
     driver::DriverStatus,
@@ -26,7 +28,9 @@ async fn stubborn(mut guest: FakeGuest, yields: Yields) {
                 let end = End::Done { status: DriverStatus::Error, exit_code: 1 };
                 guest.say(&ended_as(&running, end), b"[]").await;
             }
-            Request::ContextKill { context } if yields == Yields::Kill => bury(&mut guest, &running, context).await,
+            Request::ContextKill { context } if yields == Yields::Kill => {
+                bury(&mut guest, &running, context).await
+            }
             Request::Execute { execution, .. } => {
                 running = execution;
                 guest.say(&ended(&running), b"[]").await;

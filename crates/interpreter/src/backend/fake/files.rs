@@ -91,7 +91,8 @@ impl Files {
     }
 
     fn keep(&mut self, transfer: Transfer) -> Result<Vec<u8>, Refusal> {
-        let (path, mode, bytes) = self.writing.remove(&transfer).ok_or((9, "end a write that never began"))?;
+        let (path, mode, bytes) =
+            self.writing.remove(&transfer).ok_or((9, "end a write that never began"))?;
         self.files.insert(path, (mode, bytes));
         Ok(Vec::new())
     }
@@ -105,7 +106,8 @@ impl Files {
 
     fn list(&self, path: &str) -> Result<Vec<u8>, Refusal> {
         let below = format!("{}/", absolute(path));
-        let files = self.files.iter().map(|(path, (mode, bytes))| (path, EntryKind::File, *mode, bytes.len()));
+        let files =
+            self.files.iter().map(|(path, (mode, bytes))| (path, EntryKind::File, *mode, bytes.len()));
         let dirs = self.dirs.iter().map(|path| (path, EntryKind::Directory, 0o755, 0));
         let entries: Vec<Entry> = files
             .chain(dirs)
@@ -119,7 +121,8 @@ impl Files {
         if self.dirs.contains(&full) || full == "/workspace" {
             return json(&entry(path, EntryKind::Directory, 0o755, 0));
         }
-        let (mode, bytes) = self.files.get(&full).ok_or((2, "look at the file: there is none of that name"))?;
+        let (mode, bytes) =
+            self.files.get(&full).ok_or((2, "look at the file: there is none of that name"))?;
         json(&entry(path, EntryKind::File, *mode, bytes.len()))
     }
 
@@ -136,16 +139,18 @@ impl Files {
     }
 
     fn rename(&mut self, from: &str, to: &str) -> Result<Vec<u8>, Refusal> {
-        let file = self.files.remove(&absolute(from)).ok_or((2, "rename the file: there is none of that name"))?;
+        let file =
+            self.files.remove(&absolute(from)).ok_or((2, "rename the file: there is none of that name"))?;
         self.files.insert(absolute(to), file);
         Ok(Vec::new())
     }
 }
 
 fn absolute(path: &str) -> String {
-    match path.strip_prefix('/') {
-        Some(_) => path.to_owned(),
-        None => format!("/workspace/{path}"),
+    match path {
+        "" | "." => "/workspace".to_owned(),
+        path if path.starts_with('/') => path.to_owned(),
+        path => format!("/workspace/{path}"),
     }
 }
 

@@ -3,7 +3,8 @@
 use super::{File, Problem};
 use std::collections::BTreeMap;
 
-const OUTCOMES: [&str; 5] = ["ok", "error", "timeout", "out_of_memory", "killed"];
+/// `# outcome:` names one of these, or several with `|` between them where each is a fair end.
+const OUTCOMES: [&str; 6] = ["ok", "error", "timeout", "out_of_memory", "killed", "lost"];
 const LIMITS: [&str; 8] = ["timeout", "cpu", "memory", "pids", "disk", "inodes", "open_files", "output"];
 const LINES_MAX: usize = 60;
 
@@ -33,7 +34,7 @@ fn check_one(file: &File) -> Vec<Problem> {
         wrong("name the promise in the head: `# promise: …`".into());
     }
     match head(file, "outcome") {
-        Some(outcome) if OUTCOMES.contains(&outcome) => {}
+        Some(outcomes) if outcomes.split('|').all(|outcome| OUTCOMES.contains(&outcome)) => {}
         _ => wrong(format!("name the expected status in the head: `# outcome: {}`", OUTCOMES.join("|"))),
     }
     for pair in head(file, "limits").unwrap_or_default().split_whitespace() {
@@ -67,7 +68,10 @@ mod tests {
 
     #[test]
     fn an_attack_without_a_promise_is_found() {
-        assert_eq!(count("# promise: no way out\n# outcome: ok\n# limits: memory=1M pids=3\nprint()\n"), 0);
+        assert_eq!(
+            count("# promise: no way out\n# outcome: ok|lost\n# limits: memory=1M pids=3\nprint()\n"),
+            0
+        );
         assert_eq!(count("# outcome: ok\n# promise:\n"), 1);
         assert_eq!(count("import os\n# promise: too late\n# outcome: ok\n"), 2);
         assert_eq!(count("# promise: a\n# outcome: fine\n# limits: luck=3\n"), 2);

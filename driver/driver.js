@@ -227,6 +227,11 @@ function interruption() {
   };
 }
 
+/** The text of a value that came without a reference, or undefined. */
+function primitiveText(result) {
+  return 'unserializableValue' in result ? result.unserializableValue : hooks.inspect(result.subtype === 'null' ? null : result.value);
+}
+
 /** Evaluates one cell; resolves to { value } | { fault } | { exit }. */
 async function evaluate(code, cell) {
   let answer;
@@ -247,7 +252,7 @@ async function evaluate(code, cell) {
     return 'exit' in fault ? { exit: fault.exit } : { fault };
   }
   try {
-    return { value: await callHook('inspect', result) };
+    return { value: result.objectId ? await callHook('inspect', result) : primitiveText(result) };
   } catch (error) {
     return { fault: plainFault(error) };
   } finally {

@@ -8,6 +8,7 @@ import sys
 import time
 
 SEED_BYTES = 48
+TWISTER_WORDS = 624
 _holders = []
 _libraries = []
 
@@ -25,11 +26,16 @@ def survey():
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
         kinds += [numpy_random.RandomState, numpy_random.Generator]
-    # SystemRandom keeps no state that could repeat.
+    # SystemRandom keeps no state that could repeat; the module's own generator is seeded anyway.
     _holders[:] = [
         held for held in gc.get_objects()
         if isinstance(held, tuple(kinds)) and not isinstance(held, random.SystemRandom)
+        and held is not random._inst
     ]
+    ssl = sys.modules.get("_ssl")
+    if ssl is not None:
+        # Its generator takes milliseconds to set up; every fork then only mixes new bytes in.
+        ssl.RAND_bytes(1)
     _libraries[:] = _thread_pools()
 
 
@@ -69,21 +75,12 @@ def _renew_random():
     random.seed(os.urandom(SEED_BYTES))
     for holder in _holders:
         _reseed(holder)
-    numpy_random = sys.modules.get("numpy.random")
-    if numpy_random is not None:
-        numpy_random.seed(_words())
     ssl = sys.modules.get("_ssl")
     if ssl is not None:
         ssl.RAND_add(os.urandom(SEED_BYTES), float(SEED_BYTES))
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.manual_seed(int.from_bytes(os.urandom(7), "little"))
-
-
-def _words():
-    """Return fresh 32-bit words, the form of seed that numpy's old interface takes."""
-    seed = os.urandom(SEED_BYTES)
-    return [int.from_bytes(seed[at : at + 4], "little") for at in range(0, SEED_BYTES, 4)]
 
 
 def _reseed(holder):
@@ -93,12 +90,19 @@ def _reseed(holder):
         if bits is not None:
             bits.state = type(bits)().state
         elif type(holder).__module__.startswith("numpy"):
-            holder.seed(_words())
+            _fill_state(holder)
         else:
             holder.seed(os.urandom(SEED_BYTES))
     except (TypeError, ValueError, NotImplementedError):
         # A subclass with rules of its own (a quasi-random sequence): it is deterministic anyway.
         return
+
+
+def _fill_state(state):
+    """Fill numpy's old generator, the global one among them, with random words: its `seed` is slow."""
+    numpy = sys.modules["numpy"]
+    words = numpy.frombuffer(os.urandom(TWISTER_WORDS * 4), dtype="<u4")
+    state.set_state(("MT19937", words, TWISTER_WORDS, 0, 0.0))
 
 
 def _renew_names():

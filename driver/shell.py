@@ -5,6 +5,7 @@ Results, displays and errors go to the publisher as they happen; streams are the
 descriptors 1 and 2. Receiving cells and sending frames is left to `context.py`.
 """
 
+import ast
 import os
 import re
 import sys
@@ -26,6 +27,7 @@ SPECIAL = re.compile(
     r"\A[^\S\n]|^[ \t]*(?:[%!?,;/$>]|In \[|\.\.\.)|=\s*[%!]|\?[ \t]*(?:#.*)?;?[ \t]*$", re.MULTILINE
 )
 LEADING_LINES = re.compile(r"(?:[ \t\r\f]*\n)*")
+LARGE_CHARS = 100_000
 PREFILTER_CHARS_MAX = 10_000
 QUIET_CHARS_MAX = 200_000
 # Functions of IPython's machinery whose report is the outcome of the cell itself.
@@ -182,7 +184,7 @@ class Shell(InteractiveShell):
         blank = LEADING_LINES.match(raw_cell).group()
         if blank:
             return "\n" * blank.count("\n") + self.transform_cell(raw_cell[len(blank) :])
-        if SPECIAL.search(raw_cell) or self.input_transformers_post:
+        if self.input_transformers_post or (SPECIAL.search(raw_cell) and not _is_plain(raw_cell)):
             return super().transform_cell(raw_cell)
         cell = raw_cell if raw_cell.endswith("\n") else raw_cell + "\n"
         if len(cell) > PREFILTER_CHARS_MAX or "\n" in cell[:-1]:
@@ -306,6 +308,20 @@ def _called_by_runner():
     """Whether IPython's cell machinery, not user code or a magic, called the caller."""
     code = sys._getframe(2).f_code
     return code.co_name in RUNNERS and code.co_filename == interactiveshell.__file__
+
+
+def _is_plain(cell):
+    """Whether a large cell is Python as it stands, so that IPython's slow tokenising is spared."""
+    if len(cell) < LARGE_CHARS:
+        return False
+    try:
+        compile(cell, "<cell>", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, True)
+    except (SyntaxError, ValueError):
+        return False
+    except (MemoryError, RecursionError):
+        # Too deep for the parser, which will say so again when the cell is compiled.
+        return True
+    return True
 
 
 def _command_shell():

@@ -28,7 +28,7 @@ impl Reader {
     /// The bundle in a payload, or `None` where it is not one.
     pub fn read(&mut self, main: bool, payload: &[u8]) -> Option<Bundle> {
         let mut source = serde_json::Deserializer::from_slice(payload);
-        let texts = source.deserialize_map(Types).ok()?;
+        let texts = source.deserialize_map(Texts).ok()?;
         source.end().ok()?;
         let data = texts.into_iter().map(|(mime, text)| {
             let value = if is_json(&mime) { self.json(text) } else { Value::String(text) };
@@ -66,9 +66,9 @@ fn is_json(mime: &str) -> bool {
     essence == "application/json" || essence.ends_with("+json")
 }
 
-struct Types;
+struct Texts;
 
-impl<'de> Visitor<'de> for Types {
+impl<'de> Visitor<'de> for Texts {
     type Value = BTreeMap<String, String>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -23,216 +23,115 @@ fn demise(exit: Option<Exit>, errno: Option<i32>) -> Finish {
     Finish::ContextEnded(Demise { exit, failure: Some("why".to_owned()), errno })
 }
 
-type Row = (&'static str, Facts, Status, i32, Option<(Category, &'static str)>, bool);
+/// What was seen, in words and as facts, and the verdict: status, exit code, category, name, the context's fate.
+type Row = (&'static str, Facts, &'static str);
 
-fn rows() -> Vec<Row> {
-    use Category::{Exception, Limit, OutOfMemory, Sandbox, Timeout};
-    use DriverStatus::{Error, Exit as Exits, Ok};
-    let stop = |stop, finish| Facts { stop: Some(stop), ..facts(finish) };
-    let oom = |finish| Facts { oom: true, ..facts(finish) };
-    let with = |name, finish| Facts { raised: raised(name), ..facts(finish) };
-    let both = |name, finish| Facts { oom: true, ..with(name, finish) };
-    let errno = |number| {
-        let mut facts = with("OSError", done(Error, 1));
-        facts.raised.iter_mut().for_each(|raised| raised.errno = Some(number));
-        facts
-    };
+fn stopped_by(stop: Stop, finish: Finish) -> Facts {
+    Facts { stop: Some(stop), ..facts(finish) }
+}
+
+fn with(name: &str, finish: Finish) -> Facts {
+    Facts { raised: raised(name), ..facts(finish) }
+}
+
+fn oom(facts: Facts) -> Facts {
+    Facts { oom: true, ..facts }
+}
+
+fn errno(number: i32) -> Facts {
+    let mut facts = with("OSError", done(DriverStatus::Error, 1));
+    facts.raised.iter_mut().for_each(|raised| raised.errno = Some(number));
+    facts
+}
+
+fn rows_of_drivers() -> Vec<Row> {
+    use DriverStatus::{Error, Exit, Ok};
     vec![
-        ("ran", facts(done(Ok, 0)), Status::Ok, 0, None, true),
-        ("exit 0", facts(done(Exits, 0)), Status::Ok, 0, None, true),
-        ("exit 3", facts(done(Exits, 3)), Status::Error, 3, Some((Exception, "ExitCode")), true),
-        ("exit -1", facts(done(Exits, -1)), Status::Error, 255, Some((Exception, "ExitCode")), true),
-        ("exit 256", facts(done(Exits, 256)), Status::Ok, 0, None, true),
-        ("false", facts(done(Ok, 1)), Status::Error, 1, Some((Exception, "ExitCode")), true),
-        ("mute error", facts(done(Error, 0)), Status::Error, 1, Some((Exception, "ExitCode")), true),
-        ("raised", with("KeyError", done(Error, 1)), Status::Error, 1, Some((Exception, "KeyError")), true),
-        ("raised, ok", with("KeyError", done(Ok, 0)), Status::Error, 1, Some((Exception, "KeyError")), true),
+        ("ran", facts(done(Ok, 0)), "ok 0 alive"),
+        ("exit 0", facts(done(Exit, 0)), "ok 0 alive"),
+        ("exit 3", facts(done(Exit, 3)), "error 3 exception ExitCode alive"),
+        ("exit -1", facts(done(Exit, -1)), "error 255 exception ExitCode alive"),
+        ("exit 256", facts(done(Exit, 256)), "ok 0 alive"),
+        ("false", facts(done(Ok, 1)), "error 1 exception ExitCode alive"),
+        ("mute error", facts(done(Error, 0)), "error 1 exception ExitCode alive"),
+        ("raised", with("KeyError", done(Error, 1)), "error 1 exception KeyError alive"),
+        ("raised, ok", with("KeyError", done(Ok, 0)), "error 1 exception KeyError alive"),
+        ("full disk", errno(28), "error 1 limit OSError alive"),
+        ("many files", errno(24), "error 1 limit OSError alive"),
+        ("many processes", errno(11), "error 1 limit OSError alive"),
+        ("no file", errno(2), "error 1 exception OSError alive"),
+    ]
+}
+
+fn rows_of_memory() -> Vec<Row> {
+    use DriverStatus::{Error, Ok};
+    let lost = || facts(Finish::Lost(String::new()));
+    let killed = || facts(exit(Exit::Signal(9)));
+    vec![
+        ("raised", with("MemoryError", done(Error, 1)), "out_of_memory 137 out_of_memory MemoryError alive"),
         (
-            "MemoryError",
-            with("MemoryError", done(Error, 1)),
-            Status::OutOfMemory,
-            137,
-            Some((OutOfMemory, "MemoryError")),
-            true,
-        ),
-        (
-            "numpy's",
+            "numpy",
             with("_ArrayMemoryError", done(Error, 1)),
-            Status::OutOfMemory,
-            137,
-            Some((OutOfMemory, "_ArrayMemoryError")),
-            true,
+            "out_of_memory 137 out_of_memory _ArrayMemoryError alive",
         ),
         (
-            "child oom",
-            both("BrokenProcessPool", done(Error, 1)),
-            Status::OutOfMemory,
-            137,
-            Some((OutOfMemory, "OutOfMemory")),
-            true,
+            "child",
+            oom(with("BrokenPool", done(Error, 1))),
+            "out_of_memory 137 out_of_memory OutOfMemory alive",
         ),
-        (
-            "child oom, bash",
-            oom(done(Ok, 137)),
-            Status::OutOfMemory,
-            137,
-            Some((OutOfMemory, "OutOfMemory")),
-            true,
-        ),
-        ("child oom, handled", oom(done(Ok, 0)), Status::Ok, 0, None, true),
-        (
-            "oom",
-            oom(exit(Exit::Signal(9))),
-            Status::OutOfMemory,
-            137,
-            Some((OutOfMemory, "OutOfMemory")),
-            false,
-        ),
-        (
-            "oom of all",
-            oom(Finish::Lost(String::new())),
-            Status::OutOfMemory,
-            137,
-            Some((OutOfMemory, "OutOfMemory")),
-            false,
-        ),
-        ("full disk", errno(28), Status::Error, 1, Some((Limit, "OSError")), true),
-        ("many files", errno(24), Status::Error, 1, Some((Limit, "OSError")), true),
-        ("many processes", errno(11), Status::Error, 1, Some((Limit, "OSError")), true),
-        ("no file", errno(2), Status::Error, 1, Some((Exception, "OSError")), true),
-        (
-            "os._exit(4)",
-            facts(exit(Exit::Code(4))),
-            Status::Error,
-            4,
-            Some((Exception, "InterpreterExited")),
-            false,
-        ),
-        ("os._exit(0)", facts(exit(Exit::Code(0))), Status::Ok, 0, None, false),
-        (
-            "segfault",
-            facts(exit(Exit::Signal(11))),
-            Status::Killed,
-            139,
-            Some((Exception, "InterpreterKilled")),
-            false,
-        ),
-        (
-            "kill -9",
-            facts(exit(Exit::Signal(9))),
-            Status::Killed,
-            137,
-            Some((Exception, "InterpreterKilled")),
-            false,
-        ),
-        (
-            "broken",
-            facts(Finish::Ended(End::Broken)),
-            Status::Killed,
-            137,
-            Some((Sandbox, "DriverBroken")),
-            false,
-        ),
-        (
-            "lost",
-            facts(Finish::Lost("x".to_owned())),
-            Status::Lost,
-            137,
-            Some((Sandbox, "SandboxLost")),
-            false,
-        ),
-        (
-            "no node",
-            facts(demise(None, Some(2))),
-            Status::Error,
-            127,
-            Some((Sandbox, "InterpreterMissing")),
-            false,
-        ),
-        ("no room", facts(demise(None, Some(11))), Status::Error, 127, Some((Limit, "ContextLimit")), false),
-        ("no start", facts(demise(None, None)), Status::Error, 127, Some((Sandbox, "ContextFailed")), false),
-        (
-            "died early",
-            facts(demise(Some(Exit::Signal(11)), None)),
-            Status::Killed,
-            139,
-            Some((Exception, "InterpreterKilled")),
-            false,
-        ),
-        (
-            "interrupted",
-            stop(Stop::Timeout(1), done(Error, 1)),
-            Status::Timeout,
-            124,
-            Some((Timeout, "TimeoutError")),
-            true,
-        ),
-        (
-            "caught it",
-            stop(Stop::Timeout(1), done(Ok, 0)),
-            Status::Timeout,
-            124,
-            Some((Timeout, "TimeoutError")),
-            true,
-        ),
-        (
-            "killed",
-            stop(Stop::Timeout(1), exit(Exit::Signal(9))),
-            Status::Timeout,
-            124,
-            Some((Timeout, "TimeoutError")),
-            false,
-        ),
-        (
-            "destroyed",
-            stop(Stop::Timeout(1), Finish::Destroyed),
-            Status::Timeout,
-            124,
-            Some((Timeout, "TimeoutError")),
-            false,
-        ),
-        (
-            "cpu",
-            stop(Stop::Cpu(1), done(Error, 1)),
-            Status::Timeout,
-            124,
-            Some((Timeout, "CpuTimeoutError")),
-            true,
-        ),
-        (
-            "cancelled",
-            stop(Stop::Cancelled, done(Error, 1)),
-            Status::Cancelled,
-            130,
-            Some((Exception, "Cancelled")),
-            true,
-        ),
-        (
-            "never up",
-            stop(Stop::Startup, Finish::Destroyed),
-            Status::Lost,
-            127,
-            Some((Sandbox, "StartTimeout")),
-            false,
-        ),
-        (
-            "walls",
-            facts(Finish::WallsDown("x".to_owned())),
-            Status::Lost,
-            126,
-            Some((Sandbox, "WallsDown")),
-            false,
-        ),
+        ("child of bash", oom(facts(done(Ok, 137))), "out_of_memory 137 out_of_memory OutOfMemory alive"),
+        ("child, handled", oom(facts(done(Ok, 0))), "ok 0 alive"),
+        ("interpreter", oom(killed()), "out_of_memory 137 out_of_memory OutOfMemory dead"),
+        ("everything", oom(lost()), "out_of_memory 137 out_of_memory OutOfMemory dead"),
+    ]
+}
+
+fn rows_of_processes() -> Vec<Row> {
+    use Exit::{Code, Signal};
+    vec![
+        ("os._exit(4)", facts(exit(Code(4))), "error 4 exception InterpreterExited dead"),
+        ("os._exit(0)", facts(exit(Code(0))), "ok 0 dead"),
+        ("segfault", facts(exit(Signal(11))), "killed 139 exception InterpreterKilled dead"),
+        ("kill -9", facts(exit(Signal(9))), "killed 137 exception InterpreterKilled dead"),
+        ("broken", facts(Finish::Ended(End::Broken)), "killed 137 sandbox DriverBroken dead"),
+        ("lost", facts(Finish::Lost("x".to_owned())), "lost 137 sandbox SandboxLost dead"),
+        ("walls", facts(Finish::WallsDown("x".to_owned())), "lost 126 sandbox WallsDown dead"),
+        ("no node", facts(demise(None, Some(2))), "error 127 sandbox InterpreterMissing dead"),
+        ("no room", facts(demise(None, Some(11))), "error 127 limit ContextLimit dead"),
+        ("no start", facts(demise(None, None)), "error 127 sandbox ContextFailed dead"),
+        ("early", facts(demise(Some(Signal(11)), None)), "killed 139 exception InterpreterKilled dead"),
+    ]
+}
+
+fn rows_of_stops() -> Vec<Row> {
+    let raised = || done(DriverStatus::Error, 1);
+    let (timeout, killed) = (Stop::Timeout(1), exit(Exit::Signal(9)));
+    let caught = done(DriverStatus::Ok, 0);
+    vec![
+        ("interrupted", stopped_by(timeout, raised()), "timeout 124 timeout TimeoutError alive"),
+        ("caught it", stopped_by(timeout, caught), "timeout 124 timeout TimeoutError alive"),
+        ("killed", stopped_by(timeout, killed), "timeout 124 timeout TimeoutError dead"),
+        ("destroyed", stopped_by(timeout, Finish::Destroyed), "timeout 124 timeout TimeoutError dead"),
+        ("cpu", stopped_by(Stop::Cpu(1), raised()), "timeout 124 timeout CpuTimeoutError alive"),
+        ("cancelled", stopped_by(Stop::Cancelled, raised()), "cancelled 130 exception Cancelled alive"),
+        ("never up", stopped_by(Stop::Startup, Finish::Destroyed), "lost 127 sandbox StartTimeout dead"),
     ]
 }
 
 #[test]
 fn every_end_has_its_verdict() {
-    for (what, facts, status, exit_code, error, alive) in rows() {
+    let word = |value: serde_json::Value| value.as_str().unwrap().to_owned();
+    let rows = [rows_of_drivers(), rows_of_memory(), rows_of_processes(), rows_of_stops()];
+    for (what, facts, expected) in rows.into_iter().flatten() {
         let verdict = judge(facts);
-        let told = verdict.error.as_ref().map(|error| (error.category, error.name.as_str()));
-        let seen = (verdict.status, verdict.exit_code, told, verdict.context_alive);
-        assert_eq!(seen, (status, exit_code, error, alive), "{what}");
+        let mut seen =
+            format!("{} {}", word(serde_json::to_value(verdict.status).unwrap()), verdict.exit_code);
+        if let Some(error) = &verdict.error {
+            let category = word(serde_json::to_value(error.category).unwrap());
+            seen += &format!(" {category} {}", error.name);
+        }
+        seen += if verdict.context_alive { " alive" } else { " dead" };
+        assert_eq!(seen, expected, "{what}");
     }
 }
 

@@ -5,13 +5,13 @@
 
 use crate::claims::{Claim, Room, is_object_of_strings};
 use crate::driving::Driving;
-use crate::executions::{Execution, Finishing};
+use crate::executions::{Execution, Finishing, ended_unrun};
 use crate::pipes::{Got, Stale, Stdin, drain, output_pipe, read_some};
 use crate::processes::{self, Root};
 use crate::readiness::{Interest, Ready};
 use crate::settings::Settings;
 use crate::wire::Host;
-use protocol::driver::{FromDriver, Raised};
+use protocol::driver::{DriverStatus, FromDriver, Raised};
 use protocol::guest::{Caps, End, Exit, Reply, Stream, Streams};
 use protocol::{ContextId, ExecutionId, Wall};
 use rustix::process::Signal;
@@ -35,6 +35,8 @@ const DEATH_GRACE: Duration = Duration::from_millis(150);
 const NEWS_GRACE: Duration = Duration::from_secs(1);
 /// Time after which a context is over, whatever is known.
 const ENDING_MAX: Duration = Duration::from_secs(3);
+/// Exit code of an execution that was interrupted before it began.
+const INTERRUPTED: i32 = 130;
 /// What a driver said on stderr before it was ready, in bytes.
 const LAST_WORDS_BYTES: usize = 2 << 10;
 
@@ -163,10 +165,15 @@ impl Context {
         self.begin_next(ground);
     }
 
-    /// SIGINT to its process group, while it runs something.
-    pub fn interrupt(&self) {
-        if let Some(root) = self.root.filter(|_| self.running.is_some()) {
-            root.signal_group(Signal::INT);
+    /// SIGINT to its process group while it runs something; else what waits first ends without having run.
+    pub fn interrupt(&mut self, ground: &mut Ground) {
+        if self.running.is_some() {
+            if let Some(root) = self.root {
+                root.signal_group(Signal::INT);
+            }
+        } else if let Some(next) = self.queue.pop_front() {
+            let end = End::Done { status: DriverStatus::Error, exit_code: INTERRUPTED };
+            ended_unrun(next.execution, end, &mut ground.host);
         }
     }
 
@@ -184,11 +191,14 @@ impl Context {
 
     /// Kills it and what came from it. `alone`: nothing else runs in the sandbox.
     pub fn kill(&mut self, alone: bool, now: Instant) {
-        let ending = self.die(now);
-        ending.killed = true;
-        if !(alone && processes::kill_all()) {
-            self.root.map(Root::kill);
+        self.die(now).killed = true;
+        if alone && processes::kill_all() {
+            return;
         }
+        if let (Some(pidfd), false) = (&self.pidfd, self.dead()) {
+            let _ = rustix::process::pidfd_send_signal(pidfd, Signal::KILL);
+        }
+        self.root.map(Root::kill);
     }
 
     fn die(&mut self, now: Instant) -> &mut Ending {
@@ -358,6 +368,11 @@ impl Context {
             ground.stale.add(self.stdout.take());
             ground.stale.add(self.stderr.take());
         }
+        if self.ending.as_ref().is_some_and(|ending| ending.killed) {
+            // It was given up while it was on its way.
+            self.kill(false, ground.now);
+            return true;
+        }
         let pid = self.root.map_or(pid, |root| root.pid);
         ground.host.send(&Reply::ContextReady { context: self.id.clone(), pid, walls }, b"");
         self.begin_next(ground);
@@ -475,6 +490,7 @@ impl Context {
         let settled = match dead_for {
             Some(time) if self.exit.is_some() => ending.closed || time > DEATH_GRACE,
             Some(time) => time > NEWS_GRACE,
+            None if self.root.is_none() && self.failure.is_some() => true,
             None => age > if self.root.is_some() { ENDING_MAX } else { NEWS_GRACE },
         };
         if dead_for.is_none() && !started && (age > CLOSED_GRACE || self.failure.is_some()) {

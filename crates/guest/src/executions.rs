@@ -194,3 +194,9 @@ impl Finishing {
         host.send(&reply, &serde_json::to_vec(&files).unwrap_or_else(|_| b"[]".to_vec()));
     }
 }
+
+/// Tells the host the end of an execution that never began.
+pub fn ended_unrun(execution: ExecutionId, end: End, host: &mut Host) {
+    let (cpu_us, results_dropped, files_dropped, spilled_to) = (0, 0, 0, Vec::new());
+    host.send(&Reply::Ended { execution, end, cpu_us, results_dropped, files_dropped, spilled_to }, b"[]");
+}

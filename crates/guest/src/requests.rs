@@ -22,8 +22,8 @@ impl Guest {
                 }
             }
             Request::Interrupt { context } => {
-                if let Some(context) = self.contexts.iter().find(|has| has.id == context) {
-                    context.interrupt();
+                if let Some(context) = self.contexts.iter_mut().find(|has| has.id == context) {
+                    context.interrupt(&mut self.ground);
                 }
             }
             Request::ContextKill { context } => {

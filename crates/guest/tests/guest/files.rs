@@ -130,17 +130,17 @@ fn deep_and_locked_trees_are_removed() {
     let mut host = Host::start();
     let deep = "import os\n\
         os.mkdir('deep'); os.symlink('/etc', 'deep/etc'); os.chdir('deep')\n\
-        for n in range(5000):\n  os.mkdir('d'); open('f', 'w').close(); os.chdir('d')\n\
+        for n in range(400):\n  os.mkdir('d' * 20); open('f', 'w').close(); os.chdir('d' * 20)\n\
         os.chdir('/')";
     let context = host.python();
     assert_eq!(host.run(&context, deep).end, ok());
     // A deep tree does not hide: the list says that it is not whole.
     let ran = host.run(&context, "pass");
     assert!(ran.files_dropped > 0);
-    let locked = host.workspace("deep/d/locked");
+    let locked = host.workspace("deep/dddddddddddddddddddd/locked");
     std::fs::create_dir_all(locked.join("inner")).unwrap();
     std::fs::write(locked.join("inner/file"), "x").unwrap();
-    std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(0o000)).unwrap();
     assert!(list(&mut host, ".", u32::MAX, 1000).unwrap().len() > 90);
     remove(&mut host, "deep").unwrap();
     assert!(!host.workspace("deep").exists() && Path::new("/etc/passwd").exists());

@@ -19,6 +19,7 @@ static STARTING: Mutex<()> = Mutex::new(());
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct Host {
+    zygote: Option<Child>,
     pub stream: UnixStream,
     pub child: Child,
     pub dir: PathBuf,
@@ -55,7 +56,30 @@ pub fn ok() -> Option<End> {
 }
 
 impl Host {
+    /// A guest as an ordinary process.
     pub fn start() -> Host {
+        Host::start_as(&[], false)
+    }
+
+    /// A guest with a zygote beside it.
+    pub fn with_zygote() -> Host {
+        Host::start_as(&[], true)
+    }
+
+    /// A guest as pid 1 of a namespace, with a workspace of 1 MiB; `None` where this user may not make one.
+    pub fn as_pid_one() -> Option<Host> {
+        let mount = "mount -t tmpfs -o size=1m,nr_inodes=2000 none \"$WORKSPACE\" && exec \"$0\" \"$@\"";
+        let unshare = ["unshare", "-Urpfm", "--kill-child", "--mount-proc", "sh", "-c"];
+        let probe = Command::new(unshare[0]).args(&unshare[1..]).arg("true").output();
+        if !probe.is_ok_and(|probe| probe.status.success()) {
+            assert!(std::env::var_os("CI").is_none(), "CI must be able to make namespaces");
+            eprintln!("skipped: this user cannot make user and pid namespaces");
+            return None;
+        }
+        Some(Host::start_as(&[&unshare[..], &[mount]].concat(), false))
+    }
+
+    fn start_as(before: &[&str], zygote: bool) -> Host {
         static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("belljar-guest-{}-{count}", std::process::id()));
@@ -65,20 +89,27 @@ impl Host {
         let lock = STARTING.lock().unwrap();
         let theirs = OwnedFd::from(theirs);
         rustix::io::fcntl_setfd(&theirs, rustix::io::FdFlags::empty()).unwrap();
-        let fds = serde_json::json!({
+        let mut fds = serde_json::json!({
             "stream": theirs.as_raw_fd(), "workspace": dir.join("workspace"), "tmp": dir.join("tmp"),
         });
-        let child = Command::new(env!("CARGO_BIN_EXE_belljar-guest"))
-            .arg("init")
+        let (zygote, socket) = zygote.then(start_zygote).unzip();
+        if let Some(socket) = &socket {
+            rustix::io::fcntl_setfd(socket, rustix::io::FdFlags::empty()).unwrap();
+            fds["zygote"] = socket.as_raw_fd().into();
+        }
+        let argv = [before, &[env!("CARGO_BIN_EXE_belljar-guest"), "init"]].concat();
+        let child = Command::new(argv[0])
+            .args(&argv[1..])
             .env("BELLJAR_FDS", fds.to_string())
+            .env("WORKSPACE", dir.join("workspace"))
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
-        drop(theirs);
+        drop((theirs, socket));
         drop(lock);
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut host =
-            Host { stream, child, dir, decoder: Decoder::default(), ids: 0, places: BTreeMap::new() };
+            Host { zygote, stream, child, dir, decoder: Decoder::default(), ids: 0, places: BTreeMap::new() };
         assert!(matches!(host.next().0, Reply::Ready { version: VERSION, .. }));
         host
     }
@@ -118,6 +149,13 @@ impl Host {
         let create =
             Request::ContextCreate { context: context.clone(), launch, cwd, env: BTreeMap::new(), stdin };
         self.send(&create, b"");
+        context
+    }
+
+    pub fn fork(&mut self, cwd: &str, stdin: bool) -> ContextId {
+        let context = ContextId::from_bits(self.bits());
+        let (launch, cwd, env) = (Launch::Zygote, cwd.to_owned(), BTreeMap::new());
+        self.send(&Request::ContextCreate { context: context.clone(), launch, cwd, env, stdin }, b"");
         context
     }
 
@@ -258,8 +296,21 @@ impl Drop for Host {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
+        // It ends when the guest's end of its socket is closed.
+        let _ = self.zygote.as_mut().map(Child::wait);
         let _ = std::fs::remove_dir_all(&self.dir);
     }
+}
+
+/// Starts the small zygote, which ends when its socket does: it, and the guest's end.
+fn start_zygote() -> (Child, OwnedFd) {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+    let (ours, theirs) =
+        socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
+    rustix::io::fcntl_setfd(&theirs, rustix::io::FdFlags::empty()).unwrap();
+    let mut zygote = Command::new("python3");
+    let child = zygote.arg(script("zygote.py")).arg(theirs.as_raw_fd().to_string()).spawn().unwrap();
+    (child, ours)
 }
 
 pub fn script(name: &str) -> String {

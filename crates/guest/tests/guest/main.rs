@@ -4,3 +4,5 @@ mod contexts;
 mod files;
 mod host;
 mod hostile;
+mod sandbox;
+mod zygote;

@@ -51,7 +51,7 @@ fn check_one(file: &File) -> Vec<Problem> {
 
 /// The value of `# name: value` among the comment lines at the top.
 fn head<'a>(file: &'a File, name: &str) -> Option<&'a str> {
-    let comments = file.text.lines().map_while(|line| line.strip_prefix('#'));
+    let comments = file.text.lines().map_while(|line| line.strip_prefix('#').or(line.strip_prefix("//")));
     comments
         .filter_map(|line| line.trim().split_once(':'))
         .find(|(key, _)| *key == name)

@@ -60,11 +60,15 @@ def after_fork(environment, cwd):
         if name in os.environ:
             renewed.setdefault(name, os.environ[name])
     threads = context.apply_environment(renewed)
-    os.environ.clear()
+    moved_home = renewed["HOME"] != os.environ.get("HOME")
+    # Not os.environ.clear(): it takes time in proportion to the square of the variables.
+    for name in [name for name in os.environ if name not in renewed]:
+        del os.environ[name]
     os.environ.update(renewed)
     time.tzset()
     _renew_random()
     _renew_names()
+    _renew_shell(moved_home)
     if threads is not None and threads > 1:
         _raise_threads(threads)
 
@@ -117,13 +121,20 @@ def _renew_names():
     process = sys.modules.get("multiprocessing.process")
     if process is not None:
         process.current_process().authkey = os.urandom(32)
-    shell = getattr(sys.modules.get("IPython.core.interactiveshell"), "InteractiveShell", None)
-    if shell is not None and shell.initialized():
-        instance = shell.instance()
-        instance.starting_dir = os.getcwd()
-        instance.ipython_dir = os.path.join(os.path.expanduser("~"), ".ipython")
+
+
+def _renew_shell(moved_home):
+    """Tell IPython's shell where it is now."""
+    module = sys.modules.get("IPython.core.interactiveshell")
+    if module is None or not module.InteractiveShell.initialized():
+        return
+    instance = module.InteractiveShell.instance()
+    instance.starting_dir = os.getcwd()
+    visited = instance.user_ns["_dh"]
+    visited[:] = [type(visited[0])(instance.starting_dir)]
+    if moved_home:
         instance.home_dir = os.path.expanduser("~")
-        instance.user_ns["_dh"][:] = [type(instance.user_ns["_dh"][0])(os.getcwd())]
+        instance.init_ipython_dir(None)
 
 
 def _raise_threads(count):

@@ -18,6 +18,7 @@ from IPython.core.displaypub import DisplayPublisher
 from IPython.core.error import UsageError
 from IPython.core.history import HistoryManager
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.profiledir import ProfileDir
 from traitlets import Any, Type
 
 from . import faults
@@ -116,9 +117,12 @@ class Shell(InteractiveShell):
         """Name the directory, create nothing."""
         self.ipython_dir = os.path.join(os.path.expanduser("~"), ".ipython")
 
+    def _ipython_dir_changed(self, change):
+        """Not created either, where IPython's own observer would."""
+
     def init_profile_dir(self, profile_dir):
-        """No profile."""
-        self.profile_dir = None
+        """A profile without a place: nothing is read from it or written to it."""
+        self.profile_dir = ProfileDir()
 
     def init_history(self):
         """A history in memory, without SQLite and without its thread."""
@@ -266,7 +270,7 @@ class Shell(InteractiveShell):
         flush_streams()
         code = subprocess.call(command, shell=True, executable=_command_shell())
         self.user_ns["_exit_code"] = code
-        if code and self.system_raise_on_error:
+        if code and getattr(self, "system_raise_on_error", False):
             raise subprocess.CalledProcessError(code, cmd)
 
     system_piped = system_raw = system
@@ -285,7 +289,7 @@ class Shell(InteractiveShell):
         )
         self.user_ns["_exit_code"] = done.returncode
         text = done.stdout.decode("utf-8", "replace")
-        if done.returncode and self.system_raise_on_error:
+        if done.returncode and getattr(self, "system_raise_on_error", False):
             raise subprocess.CalledProcessError(done.returncode, cmd, text)
         return SList(text.splitlines()) if split else LSString(text)
 
@@ -351,6 +355,9 @@ def _quiet_warn(message, *arguments, **keywords):
 
 _warn = interactiveshell.warn
 interactiveshell.warn = _quiet_warn
+if hasattr(interactiveshell, "PickleShareDB"):
+    # IPython 8 opens a database in the profile's folder; ours is in memory.
+    interactiveshell.PickleShareDB = lambda _folder: {}
 
 
 def build(publisher):

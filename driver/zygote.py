@@ -9,11 +9,6 @@ import os
 import sys
 import types
 
-# Before any import that loads BLAS or OpenMP: their pools must not have threads at the fork.
-THREADS_OFF = (
-    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS",
-)
 PACKAGE = "belljar_driver"
 
 
@@ -28,9 +23,10 @@ def load_package(folder):
 def main():
     """Serve the jailer's socket at descriptor 3."""
     load_package(os.path.dirname(os.path.abspath(__file__)))
-    os.environ.update(dict.fromkeys(THREADS_OFF, "1"))
-    from belljar_driver import nursery
+    from belljar_driver import context, nursery
 
+    # Before any import that loads BLAS or OpenMP: their pools must not have threads at the fork.
+    os.environ.update(dict.fromkeys(context.THREAD_VARIABLES, "1"))
     preload = sys.argv[1] if len(sys.argv) > 1 else ""
     nursery.run(3, [name for name in preload.split(",") if name])
 

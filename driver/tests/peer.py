@@ -224,11 +224,13 @@ class Zygote:
         self.count = 0
         self.room = self.open_room("sbx_1", steps)
 
-    def open_room(self, name, steps=()):
+    def open_room(self, name, steps=(), pidfd=None):
         """Register a room and return the guest's end of its socket."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        message = {"t": "room", "room": name, "enter": list(steps), "fds": ["socket"]}
-        socket.send_fds(self.jailer, [json.dumps(message).encode()], [theirs.fileno()])
+        names = ["socket"] if pidfd is None else ["socket", "room"]
+        message = {"t": "room", "room": name, "enter": list(steps), "fds": names}
+        descriptors = [theirs.fileno(), pidfd][: len(names)]
+        socket.send_fds(self.jailer, [json.dumps(message).encode()], descriptors)
         theirs.close()
         ours.settimeout(60)
         self.sockets.append(ours)

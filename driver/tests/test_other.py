@@ -65,6 +65,20 @@ class StandingProcess:
         return code
 
 
+def first_child(pid):
+    """Return a process's child, or None when it ends without having one."""
+    for _ in range(100):
+        try:
+            with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
+                found = children.read().split()
+        except OSError:
+            return None
+        if found:
+            return int(found[0])
+        time.sleep(0.01)
+    return None
+
+
 def check(test, reply, expected):
     """Compare a reply with one row of a table."""
     test.assertEqual(reply.status, expected.get("status", "ok"), (reply.errors, reply.stderr))
@@ -284,6 +298,25 @@ class ZygoteRulesTest(unittest.TestCase):
             self.assertEqual(failed, {"t": "failed", "step": "must fail", "errno": 9})
             self.assertEqual(self.zygote.told(room)["t"], "forked")
             self.assertEqual(self.zygote.told(room)["status"], 1 << 8)
+
+    def test_children_are_born_in_the_pid_namespace_of_their_room(self):
+        first = subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", "sleep", "60"], stderr=subprocess.DEVNULL)
+        try:
+            pid = first_child(first.pid)
+            if pid is None:
+                self.skipTest("this user may not make a pid namespace")
+            pidfd = os.pidfd_open(pid)
+            room = self.zygote.open_room("sbx_pid", pidfd=pidfd)
+            self.assertEqual(self.zygote.fork(room).hello["pid"], 2)
+            self.assertGreater(self.zygote.fork().hello["pid"], 2)
+            self.assertEqual(self.zygote.fork(room).hello["pid"], 3)
+            os.kill(pid, 9)
+            endings = [self.zygote.told(room) for _ in range(2)]
+            self.assertEqual([told["status"] for told in endings], [9, 9])
+            os.close(pidfd)
+        finally:
+            first.kill()
+            first.wait()
 
     def test_descriptors_of_others_are_not_inherited(self):
         self.zygote.open_room("sbx_2")

@@ -358,12 +358,15 @@ impl Context {
     }
 
     fn come_up(&mut self, pid: i32, walls: Vec<Wall>, ground: &mut Ground) -> bool {
+        if pid <= 1 || walls.len() > Wall::ALL.len() {
+            return false;
+        }
         if self.root.is_none() {
             // Said before any user code ran, so it is not a lie yet.
             self.pidfd = processes::open(pid).ok();
             self.root = Some(Root { pid });
         }
-        self.ready = pid > 1 && walls.len() <= Wall::ALL.len();
+        self.ready = true;
         if self.streams == Streams::PerExecution {
             ground.stale.add(self.stdout.take());
             ground.stale.add(self.stderr.take());
@@ -376,7 +379,7 @@ impl Context {
         let pid = self.root.map_or(pid, |root| root.pid);
         ground.host.send(&Reply::ContextReady { context: self.id.clone(), pid, walls }, b"");
         self.begin_next(ground);
-        self.ready
+        true
     }
 
     fn hear_bundle(
@@ -398,7 +401,7 @@ impl Context {
             return true;
         };
         if running.count_bundle(payload.as_ref().map_or(usize::MAX, Vec::len)) {
-            ground.host.send(header, payload.as_deref().unwrap_or_default());
+            ground.host.send_owned(header, payload.unwrap_or_default());
         }
         true
     }
@@ -416,7 +419,7 @@ impl Context {
             return false;
         }
         if self.running.as_mut().is_some_and(Execution::count_error) {
-            ground.host.send(&Reply::Raised { execution }, &payload);
+            ground.host.send_owned(&Reply::Raised { execution }, payload);
         }
         true
     }

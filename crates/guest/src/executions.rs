@@ -191,7 +191,7 @@ impl Finishing {
             files_dropped,
             spilled_to: self.spilled_to,
         };
-        host.send(&reply, &serde_json::to_vec(&files).unwrap_or_else(|_| b"[]".to_vec()));
+        host.send_owned(&reply, serde_json::to_vec(&files).unwrap_or_else(|_| b"[]".to_vec()));
     }
 }
 

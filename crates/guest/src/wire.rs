@@ -1,15 +1,18 @@
 //! The stream to the host: whole requests in, replies out, never blocking.
 
 use crate::readiness::Interest;
-use protocol::frame::{Decoder, Frame, encode};
+use protocol::frame::{Decoder, Frame, PAYLOAD_BYTES_MAX, encode};
 use protocol::guest::{Reply, Request};
 use rustix::io::Errno;
+use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
 
 /// Replies waiting for the host beyond which nothing more is read from user code, in bytes.
 const OUTBOX_BYTES_MAX: usize = 4 << 20;
-/// Capacity that an empty outbox keeps, in bytes.
-const OUTBOX_BYTES_KEPT: usize = 256 << 10;
+/// Small replies that are written together, in bytes; a larger payload stays where it is.
+const SEGMENT_BYTES: usize = 128 << 10;
+/// Requests after which the inbox gives its memory back, in bytes.
+const INBOX_BYTES_KEPT: usize = 256 << 10;
 
 /// The host's side is gone, or no host at all.
 #[derive(Debug, thiserror::Error)]
@@ -29,25 +32,54 @@ pub enum HostError {
 pub struct Host {
     stream: OwnedFd,
     inbox: Decoder,
-    outbox: Vec<u8>,
+    received: usize,
+    outbox: VecDeque<Vec<u8>>,
+    /// Bytes of the first segment that are written.
     sent: usize,
+    /// Bytes of all segments that are not written.
+    waiting: usize,
 }
 
 impl Host {
     /// Takes a stream, which becomes non-blocking.
     pub fn new(stream: OwnedFd) -> Result<Host, Errno> {
         rustix::io::ioctl_fionbio(&stream, true)?;
-        Ok(Host { stream, inbox: Decoder::default(), outbox: Vec::new(), sent: 0 })
+        let (inbox, outbox) = (Decoder::default(), VecDeque::new());
+        Ok(Host { stream, inbox, received: 0, outbox, sent: 0, waiting: 0 })
     }
 
     /// Queues a reply. False when it is too large for a frame and was not queued.
     pub fn send(&mut self, reply: &Reply, payload: &[u8]) -> bool {
-        encode(reply, payload, &mut self.outbox).is_ok()
+        if self.outbox.back().is_none_or(|last| last.len() >= SEGMENT_BYTES) {
+            self.outbox.push_back(Vec::new());
+        }
+        let Some(last) = self.outbox.back_mut() else {
+            return false;
+        };
+        let before = last.len();
+        let fits = encode(reply, payload, last).is_ok();
+        self.waiting += last.len() - before;
+        fits
+    }
+
+    /// Queues a reply whose payload may be large, without a copy of it.
+    pub fn send_owned(&mut self, reply: &Reply, payload: Vec<u8>) -> bool {
+        let mut frame = Vec::new();
+        if payload.len() < SEGMENT_BYTES {
+            return self.send(reply, &payload);
+        }
+        if payload.len() > PAYLOAD_BYTES_MAX || encode(reply, b"", &mut frame).is_err() {
+            return false;
+        }
+        frame[4..8].copy_from_slice(&(payload.len() as u32).to_le_bytes());
+        self.waiting += frame.len() + payload.len();
+        self.outbox.extend([frame, payload]);
+        true
     }
 
     /// True while the host is behind: whoever makes replies out of what user code does must wait.
     pub fn behind(&self) -> bool {
-        self.outbox.len() - self.sent > OUTBOX_BYTES_MAX
+        self.waiting > OUTBOX_BYTES_MAX
     }
 
     /// What to wait for; `listen` is false while requests must wait.
@@ -55,7 +87,7 @@ impl Host {
         if listen {
             wants.read(self.stream.as_fd());
         }
-        if self.sent < self.outbox.len() {
+        if self.waiting > 0 {
             wants.write(self.stream.as_fd());
         }
     }
@@ -66,6 +98,7 @@ impl Host {
             Ok(0) => Err(HostError::Ended),
             Ok(count) => {
                 self.inbox.push(&scratch[..count]);
+                self.received += count;
                 Ok(())
             }
             Err(Errno::AGAIN | Errno::INTR) => Ok(()),
@@ -75,7 +108,12 @@ impl Host {
 
     /// The next whole request.
     pub fn request(&mut self) -> Result<Option<Frame<Request>>, HostError> {
-        Ok(self.inbox.next()?)
+        let request = self.inbox.next()?;
+        if request.is_none() && self.inbox.pending() == 0 && self.received > INBOX_BYTES_KEPT {
+            self.inbox = Decoder::default();
+            self.received = 0;
+        }
+        Ok(request)
     }
 
     /// True when a stream descriptor is among the ready ones.
@@ -85,23 +123,21 @@ impl Host {
 
     /// Writes what fits.
     pub fn flush(&mut self) -> Result<(), HostError> {
-        while self.sent < self.outbox.len() {
-            match rustix::io::write(&self.stream, &self.outbox[self.sent..]) {
-                Ok(count) => self.sent += count,
+        while let Some(first) = self.outbox.front() {
+            if self.sent == first.len() {
+                self.outbox.pop_front();
+                self.sent = 0;
+                continue;
+            }
+            match rustix::io::write(&self.stream, &first[self.sent..]) {
+                Ok(count) => {
+                    self.sent += count;
+                    self.waiting -= count;
+                }
                 Err(Errno::AGAIN) => break,
                 Err(Errno::INTR) => {}
                 Err(errno) => return Err(HostError::Stream(errno)),
             }
-        }
-        if self.sent == self.outbox.len() {
-            self.sent = 0;
-            if self.outbox.capacity() > OUTBOX_BYTES_KEPT {
-                self.outbox = Vec::new();
-            }
-            self.outbox.clear();
-        } else if self.sent > OUTBOX_BYTES_MAX {
-            self.outbox.drain(..self.sent);
-            self.sent = 0;
         }
         Ok(())
     }

@@ -112,6 +112,20 @@ fn a_driver_that_never_comes_up_can_be_killed() {
     alive(&mut host);
 }
 
+#[test]
+fn large_frames_cost_their_own_size_and_no_more() {
+    let mut host = Host::start();
+    let context = host.liar("large-bundle");
+    let wide = Caps { results_bytes: 32 << 20, ..caps() };
+    let execution = host.execute(&context, "go", wide);
+    let ran = host.collect(&execution);
+    assert_eq!((ran.bundles[0].len(), ran.results_dropped), ((20 << 20) + 17, 0));
+    assert!(host.resident_kib() < 30 << 10, "{} KiB", host.resident_kib());
+    let context = host.python();
+    let code = format!("print({:?}[-1])", "x".repeat(10 << 20));
+    assert_eq!(host.run(&context, &code).stdout, b"x\n");
+}
+
 fn alive(host: &mut Host) {
     let context = host.python();
     assert_eq!(host.run(&context, "print(1)").stdout, b"1\n");

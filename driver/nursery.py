@@ -169,16 +169,8 @@ class Nursery:
 
     def fork(self, room, request):
         """Fork a child into the room and tell the room how that went."""
-        pidfd = room.descriptors.get("room")
         try:
-            if pidfd is not None:
-                set_namespace(pidfd, CLONE_NEWPID)
-            try:
-                pid = os.fork()
-            finally:
-                # The child stays where it was born; only the zygote goes back.
-                if pidfd is not None:
-                    set_namespace(self.own_pid_namespace, CLONE_NEWPID)
+            pid = self.fork_beside(room.descriptors.get("room"))
         except OSError as error:
             failed = {"t": "fork_failed", "context": request.context, "errno": error.errno or 0}
             self.tell(room, {**failed, "message": str(error)})
@@ -187,6 +179,20 @@ class Nursery:
             self.become(room, request)
         self.children[pid] = (room, request.context)
         self.tell(room, {"t": "forked", "context": request.context})
+
+    def fork_beside(self, pidfd):
+        """Fork into the pid namespace of that process, if one is given; return what fork returns."""
+        if pidfd is None:
+            return os.fork()
+        set_namespace(pidfd, CLONE_NEWPID)
+        pid = -1
+        try:
+            pid = os.fork()
+        finally:
+            # The child stays where it was born; only the zygote goes back.
+            if pid != 0:
+                set_namespace(self.own_pid_namespace, CLONE_NEWPID)
+        return pid
 
     def become(self, room, request):
         """In the child: enter the room and be its driver; never returns."""

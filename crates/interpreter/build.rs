@@ -14,11 +14,23 @@ fn main() {
     for (name, _) in std::env::vars().filter(|(name, _)| is_setting(name)) {
         cargo.env_remove(name);
     }
-    cargo.args(["build", "--quiet", "--package", "belljar-guest", "--bin", "belljar-guest", "--profile", "guest"]);
+    cargo.args([
+        "build",
+        "--quiet",
+        "--package",
+        "belljar-guest",
+        "--bin",
+        "belljar-guest",
+        "--profile",
+        "guest",
+    ]);
     cargo.args(["--target", &target, "--target-dir"]).arg(out.join("guest"));
     cargo.current_dir("../..").env("RUSTFLAGS", flags);
     let built = cargo.status().unwrap_or_else(|error| panic!("cannot run cargo for the guest: {error}"));
-    assert!(built.success(), "cannot build the guest for {target}; `rustup target add {target}` may be missing");
+    assert!(
+        built.success(),
+        "cannot build the guest for {target}; `rustup target add {target}` may be missing"
+    );
     let guest = out.join("guest").join(target).join("guest/belljar-guest");
     println!("cargo::rustc-env=BELLJAR_GUEST={}", guest.display());
     driver_files(&out);
@@ -28,7 +40,8 @@ fn main() {
 fn driver_files(out: &Path) {
     let folder = PathBuf::from(variable("CARGO_MANIFEST_DIR")).join("../../driver");
     println!("cargo::rerun-if-changed={}", folder.display());
-    let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("cannot list the driver: {error}"));
+    let entries =
+        std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("cannot list the driver: {error}"));
     let mut names: Vec<String> = entries
         .flatten()
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
@@ -36,13 +49,15 @@ fn driver_files(out: &Path) {
         .filter(|name| [".py", ".js", ".sh"].iter().any(|end| name.ends_with(end)))
         .collect();
     names.sort();
-    let mut code = String::from("/// Every file of the driver: name and content.\nconst FILES: &[(&str, &str)] = &[\n");
+    let mut code =
+        String::from("/// Every file of the driver: name and content.\nconst FILES: &[(&str, &str)] = &[\n");
     for name in names {
         let path = folder.join(&name);
         code.push_str(&format!("    ({name:?}, include_str!({:?})),\n", path.display().to_string()));
     }
     code.push_str("];\n");
-    std::fs::write(out.join("driver_files.rs"), code).unwrap_or_else(|error| panic!("cannot write the list: {error}"));
+    std::fs::write(out.join("driver_files.rs"), code)
+        .unwrap_or_else(|error| panic!("cannot write the list: {error}"));
 }
 
 fn variable(name: &str) -> String {
@@ -64,7 +79,8 @@ fn is_setting(name: &str) -> bool {
 fn target() -> (String, &'static str) {
     let arch = variable("CARGO_CFG_TARGET_ARCH");
     let musl = format!("{arch}-unknown-linux-musl");
-    let printed = Command::new(variable("RUSTC")).args(["--print", "target-libdir", "--target", &musl]).output();
+    let printed =
+        Command::new(variable("RUSTC")).args(["--print", "target-libdir", "--target", &musl]).output();
     let folder = printed.ok().and_then(|output| String::from_utf8(output.stdout).ok()).unwrap_or_default();
     if PathBuf::from(folder.trim()).is_dir() {
         return (musl, "");

@@ -188,7 +188,9 @@ impl Jailer<'_> {
                 if mapped.is_ok() {
                     let _ = rustix::io::write(&gone, b"m");
                 }
-                self.announce(id, plan, &pidfd, ours, &copies)?;
+                let handles: Vec<BorrowedFd> =
+                    [&pidfd, &ours].into_iter().chain(&copies).map(AsFd::as_fd).collect();
+                self.announce(id, plan, &handles)?;
                 let room = Room { pid, pidfd, report: Some(report.into()), zygote: plan.zygote.clone() };
                 self.rooms.insert(id.clone(), room);
                 mapped
@@ -196,25 +198,18 @@ impl Jailer<'_> {
         }
     }
 
-    /// Tells the room's zygote of it.
-    fn announce(
-        &self,
-        id: &SandboxId,
-        plan: &RoomPlan,
-        pidfd: &OwnedFd,
-        socket: OwnedFd,
-        joins: &[OwnedFd],
-    ) -> Result<(), Failed> {
+    /// Tells the room's zygote of it: the room's pidfd, its socket, its control groups.
+    fn announce(&self, id: &SandboxId, plan: &RoomPlan, handles: &[BorrowedFd<'_>]) -> Result<(), Failed> {
         let Some(zygote) = plan.zygote.as_ref().and_then(|name| self.zygotes.get(name)) else {
             return Ok(());
         };
-        let landlock = sys::landlock_abi() > 0;
-        let enter = enter::from_outside(plan, joins.len(), landlock)?;
-        let mut names = vec!["room".to_owned(), "socket".to_owned()];
-        names.extend((0..joins.len()).map(|number| format!("join{number}")));
-        let message = ToZygote::Room { room: id.clone(), enter, fds: names };
-        let fds: Vec<BorrowedFd> = [pidfd, &socket].into_iter().chain(joins).map(AsFd::as_fd).collect();
-        packet::send(zygote.socket.as_fd(), &message, &fds).map_err(Failed::at("tell the zygote of a room"))
+        let joins = handles.len() - 2;
+        let enter = enter::from_outside(plan, joins, sys::landlock_abi() > 0)?;
+        let mut fds = vec!["room".to_owned(), "socket".to_owned()];
+        fds.extend((0..joins).map(|number| format!("join{number}")));
+        let message = ToZygote::Room { room: id.clone(), enter, fds };
+        packet::send(zygote.socket.as_fd(), &message, handles)
+            .map_err(Failed::at("tell the zygote of a room"))
     }
 
     fn start_zygote(&mut self, name: String, argv: &[String], env: &[(String, String)], fds: Vec<OwnedFd>) {

@@ -39,6 +39,20 @@ const DENIED_WITH: &[(i64, &[Matches], &str)] = &[
         "TCP_ULP: kernel TLS, much code for nothing",
     ),
     (libc::SYS_setrlimit, &[(0, 0xffff_ffff, 4)], "RLIMIT_CORE: 1 keeps piped core handlers away"),
+    // The guest is the same user as the code; none of these may slow it down.
+    (libc::SYS_setpriority, &[(0, 0xffff_ffff, 0), (1, 0xffff_ffff, 1)], "the guest's priority"),
+    (libc::SYS_setpriority, &[(0, 0xffff_ffff, 1), (1, 0xffff_ffff, 1)], "the priority of the guest's group"),
+    (libc::SYS_setpriority, &[(0, 0xffff_ffff, 2)], "the priority of all of the user's processes"),
+    (libc::SYS_ioprio_set, &[(0, 0xffff_ffff, 1), (1, 0xffff_ffff, 1)], "the guest's disk priority"),
+    (
+        libc::SYS_ioprio_set,
+        &[(0, 0xffff_ffff, 2), (1, 0xffff_ffff, 1)],
+        "the disk priority of the guest's group",
+    ),
+    (libc::SYS_ioprio_set, &[(0, 0xffff_ffff, 3)], "the disk priority of all of the user's processes"),
+    (libc::SYS_sched_setaffinity, &[(0, 0xffff_ffff, 1)], "the guest's processors"),
+    (libc::SYS_sched_setscheduler, &[(0, 0xffff_ffff, 1)], "the guest's scheduling class"),
+    (libc::SYS_sched_setparam, &[(0, 0xffff_ffff, 1)], "the guest's scheduling class"),
 ];
 
 /// Socket families that reach something: UNIX and the empty network's INET and INET6, netlink to ask it.

@@ -94,6 +94,9 @@ pub(crate) fn enter(plan: &KeeperPlan, taken: Taken) -> Result<(), Failed> {
         move_mount(tree, c"", CWD, to.as_str(), how).map_err(Failed::at(format!("mount {to}")))?;
     }
     fill(plan, &guest)?;
+    // For zygotes only, whose imports may want to write; every room mounts its own over it.
+    mount("tmpfs", "tmp", "tmpfs", flags, c"size=64m,nr_inodes=4k,mode=700")
+        .map_err(Failed::at("mount /tmp"))?;
     pivot()
 }
 

@@ -79,8 +79,9 @@ impl Keeper {
             let step = step.to_owned();
             move |errno: std::io::Error| broken(&step, errno.raw_os_error().unwrap_or(0))
         };
-        let (control, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
-            .map_err(|errno| broken("make a pair of sockets", errno.raw_os_error()))?;
+        let (control, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+                .map_err(|errno| broken("make a pair of sockets", errno.raw_os_error()))?;
         let program = program().map_err(failed("keep the guest program in memory"))?;
         let child = Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()))
             .arg0("belljar-keeper")
@@ -94,7 +95,8 @@ impl Keeper {
             .map_err(failed("start the keeper"))?;
         let errors = memory("belljar-zygote-errors").map_err(failed("keep the zygote's messages"))?;
         let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new() });
-        let keeper = Keeper { control, groups, readable: tree::readable(&plan), zygote: imports.is_some(), shared };
+        let keeper =
+            Keeper { control, groups, readable: tree::readable(&plan), zygote: imports.is_some(), shared };
         keeper.shared.lock().slots = (1..=plan.identity.slots().min(4096)).collect();
         keeper.send(&plan, &[]).map_err(failed("tell the keeper its plan"))?;
         if let Some(imports) = imports {
@@ -137,21 +139,29 @@ impl Keeper {
         id: &SandboxId,
         limits: &Limits,
     ) -> Result<(tokio::net::UnixStream, Room), StartError> {
-        let failed = |step: &'static str| move |error: std::io::Error| broken(step, error.raw_os_error().unwrap_or(0));
-        let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(failed("make a pair of sockets"))?;
+        let failed =
+            |step: &'static str| move |error: std::io::Error| broken(step, error.raw_os_error().unwrap_or(0));
+        let (ours, theirs) =
+            std::os::unix::net::UnixStream::pair().map_err(failed("make a pair of sockets"))?;
         ours.set_nonblocking(true).map_err(failed("set a socket up"))?;
         let stream = tokio::net::UnixStream::from_std(ours).map_err(failed("set a socket up"))?;
         let group = match &self.groups {
             None => None,
-            Some(groups) => Some(Arc::new(groups.create(id.as_str(), limits).map_err(|error| StartError {
-                code: "cgroup",
-                message: format!("cannot {error}"),
-                hint: Some("`belljar doctor` tells more".into()),
-            })?)),
+            Some(groups) => {
+                Some(Arc::new(groups.create(id.as_str(), limits).map_err(|error| StartError {
+                    code: "cgroup",
+                    message: format!("cannot {error}"),
+                    hint: Some("`belljar doctor` tells more".into()),
+                })?))
+            }
         };
-        let joins = group.as_ref().map_or(Ok(Vec::new()), |group| group.joins()).map_err(failed("open a control group"))?;
+        let joins = group
+            .as_ref()
+            .map_or(Ok(Vec::new()), |group| group.joins())
+            .map_err(failed("open a control group"))?;
         let plan = self.room_plan(id, limits, group.clone());
-        let fds: Vec<BorrowedFd> = std::iter::once(theirs.as_fd()).chain(joins.iter().map(AsFd::as_fd)).collect();
+        let fds: Vec<BorrowedFd> =
+            std::iter::once(theirs.as_fd()).chain(joins.iter().map(AsFd::as_fd)).collect();
         let asked = self.send(&ToJailer::Room { room: id.clone(), plan }, &fds);
         if let Err(error) = asked {
             forget(&self.shared, id);
@@ -200,6 +210,9 @@ fn zygote(imports: String) -> ToJailer {
         ("LOGNAME", "user"),
         ("LANG", "C.UTF-8"),
         ("TMPDIR", "/tmp"),
+        // The home is a room's; the zygote's imports may write here only.
+        ("IPYTHONDIR", "/tmp/ipython"),
+        ("MPLCONFIGDIR", "/tmp/matplotlib"),
     ];
     ToJailer::Zygote {
         name: ZYGOTE.into(),
@@ -263,7 +276,11 @@ fn broken(step: &str, errno: i32) -> StartError {
 }
 
 fn walls_down(message: String) -> StartError {
-    StartError { code: "walls", message, hint: Some("`belljar doctor` tells what this host lacks and how to give it".into()) }
+    StartError {
+        code: "walls",
+        message,
+        hint: Some("`belljar doctor` tells what this host lacks and how to give it".into()),
+    }
 }
 
 /// This process by number and start, which no other has until the next boot.

@@ -7,7 +7,9 @@ mod driver;
 mod keeper;
 mod tree;
 
-use super::{Backend, Check, Later, Measure, Preload, Probe, StartError, StartRequest, Started, TemplateRoot};
+use super::{
+    Backend, Check, Later, Measure, Preload, Probe, StartError, StartRequest, Started, TemplateRoot,
+};
 use jail::Identity;
 use jail::cgroup::Group;
 use jail::probe::State;
@@ -47,7 +49,8 @@ impl Native {
         }
         let driver = driver::prepare(&self.data_dir, template)?;
         let tree = tree::plan(&self.identity, template, &driver);
-        let imports = template.map(|found| if kind.preload { found.preload.join(",") } else { String::new() });
+        let imports =
+            template.map(|found| if kind.preload { found.preload.join(",") } else { String::new() });
         let keeper = Arc::new(Keeper::start(tree, imports)?);
         keepers.insert(kind, keeper.clone());
         Ok(keeper)
@@ -102,7 +105,13 @@ impl Backend for Native {
             remedy: fact.fix,
         });
         let walls = if usable { Wall::ALL.to_vec() } else { Vec::new() };
-        Probe { backend: "native".into(), usable, level: Level::SharedKernel, walls, checks: checks.collect() }
+        Probe {
+            backend: "native".into(),
+            usable,
+            level: Level::SharedKernel,
+            walls,
+            checks: checks.collect(),
+        }
     }
 }
 

@@ -191,8 +191,16 @@ class Nursery:
         finally:
             # The child stays where it was born; only the zygote goes back.
             if pid != 0:
-                set_namespace(self.own_pid_namespace, CLONE_NEWPID)
+                self.go_back()
         return pid
+
+    def go_back(self):
+        """Have later children born beside the zygote again; a zygote that cannot is of no use."""
+        try:
+            set_namespace(self.own_pid_namespace, CLONE_NEWPID)
+        except OSError:
+            traceback.print_exc()
+            os._exit(1)
 
     def become(self, room, request):
         """In the child: enter the room and be its driver; never returns."""

@@ -3,9 +3,10 @@
 use protocol::{Category, Language, driver::Raised};
 
 /// Error numbers that mean that a limit of the sandbox was hit, with the limit in words.
-const LIMITS: [(i32, &str); 5] = [
+const LIMITS: [(i32, &str); 6] = [
     (28, "the workspace is full: remove files or ask for more with the disk limit"),
     (122, "the workspace is full: remove files or ask for more with the disk limit"),
+    (27, "a file is larger than the workspace may be: write less, or ask for more with the disk limit"),
     (24, "too many files are open at once: close files, or use `with open(…)`"),
     (23, "too many files are open at once: close files, or use `with open(…)`"),
     (11, "too many processes or threads at once: use fewer workers"),

@@ -57,6 +57,7 @@ fn rows_of_drivers() -> Vec<Row> {
         ("raised", with("KeyError", done(Error, 1)), "error 1 exception KeyError alive"),
         ("raised, ok", with("KeyError", done(Ok, 0)), "error 1 exception KeyError alive"),
         ("full disk", errno(28), "error 1 limit OSError alive"),
+        ("large file", errno(27), "error 1 limit OSError alive"),
         ("many files", errno(24), "error 1 limit OSError alive"),
         ("many processes", errno(11), "error 1 limit OSError alive"),
         ("no file", errno(2), "error 1 exception OSError alive"),

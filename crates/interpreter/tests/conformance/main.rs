@@ -31,7 +31,8 @@ macro_rules! every_backend {
 
 every_backend! {
     state: variables_live_on contexts_do_not_share hundred_cells last_expressions_are_results displays_and_updates;
-    streams: both_streams_in_order children_are_heard invalid_utf8 long_output_keeps_head_and_tail standard_input;
+    streams: both_streams_in_order children_are_heard invalid_utf8 long_output_keeps_head_and_tail standard_input
+        unread_input_stops_no_interrupt;
     ends: exceptions_with_lines syntax_errors exit_codes imports_that_fail killed_interpreters;
     limits: timeout_then_go_on deaf_code_is_killed cpu_time memory memory_of_a_child processes open_files full_disk;
     files: in_and_out changes_are_listed strange_names;

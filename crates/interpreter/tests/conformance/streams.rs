@@ -83,3 +83,18 @@ pub async fn standard_input(bench: Bench) {
     });
     assert_eq!(bench.execute(request).await.stdout, "3000000\n");
 }
+
+pub async fn unread_input_stops_no_interrupt(bench: Bench) {
+    let context = bench.python(Limits::default()).await;
+    let (sender, source) = mpsc::channel(1);
+    let place = Place::Sandbox(context.sandbox().clone());
+    let request = ExecuteRequest {
+        stdin: Stdin::Piped(source),
+        timeout_ms: Some(700),
+        ..ExecuteRequest::new("import time\ntime.sleep(60)", Language::Python, place)
+    };
+    tokio::spawn(async move { while sender.send(Bytes::from(vec![b'i'; 100_000])).await.is_ok() {} });
+    let outcome = bench.execute(request).await;
+    assert_eq!((outcome.status, outcome.context_alive), (Status::Timeout, true), "{:?}", outcome.error);
+    assert_eq!(bench.print(&context, "print('others go on')").await, "others go on\n");
+}

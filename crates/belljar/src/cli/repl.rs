@@ -12,7 +12,6 @@ use super::options::SandboxArgs;
 use super::signals::Signals;
 use super::upload::Uploads;
 use super::view::{Reader, View};
-use crate::render::terminal::Look;
 use interpreter::{Context, ExecuteRequest, Place, Sandbox, SandboxRequest};
 use protocol::{Isolation, Language, Outcome};
 use rustyline::completion::Completer;
@@ -158,7 +157,6 @@ fn from_pipe(cells: &mut Cells<'_>, view: &mut View, signals: &mut Signals) -> D
 
 fn from_terminal(cells: &mut Cells<'_>, view: &mut View, signals: &mut Signals) -> Done {
     let (mut editor, history) = editor(cells.site, cells.language, view)?;
-    let look = Look::stdout();
     let prompt = match cells.language {
         Language::Python => ">>> ",
         Language::Bash => "$ ",
@@ -187,7 +185,7 @@ fn from_terminal(cells: &mut Cells<'_>, view: &mut View, signals: &mut Signals) 
         }
         let outcome = cells.run(&code, view, signals)?;
         if outcome.error.as_ref().is_some_and(|error| error.name == "ExitCode") {
-            view.screen.note(&look.paint("2", &format!("exit code {}", outcome.exit_code)))?;
+            view.screen.note(&format!("exit code {}", outcome.exit_code))?;
         }
     }
 }

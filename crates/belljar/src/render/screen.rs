@@ -21,6 +21,9 @@ pub struct Picture {
     pub bytes: Vec<u8>,
 }
 
+/// Longest line of a traceback, in characters.
+const LINE_CHARS_MAX: usize = 400;
+
 /// Kinds of pictures, the ones that terminals show first.
 const PICTURES: [(&str, &str); 5] = [
     ("image/png", "png"),
@@ -148,11 +151,13 @@ impl Screen {
         }
         self.new_line()?;
         let category = category(error.category);
-        let place = error.line.map(|line| format!(" (line {line})")).unwrap_or_default();
         let title = format!("error[{category}]: ");
         let name = terminal::name(&error.name);
         let message = Filter::new(false).pass(&error.message);
         let message = message.trim_end();
+        // Python's syntax errors say it themselves.
+        let line = error.line.filter(|line| !message.ends_with(&format!("line {line})")));
+        let place = line.map(|line| format!(" (line {line})")).unwrap_or_default();
         let what = if message.is_empty() { name.clone() } else { format!("{name}: {message}") };
         let mut block = format!("{}{}{place}\n", self.err.paint(RED, &title), self.err.paint(BOLD, &what));
         for line in self.traceback(error, &what) {
@@ -170,10 +175,13 @@ impl Screen {
         let mut filter = Filter::new(self.err.colour);
         let joined = error.traceback.join("\n");
         let harmless = filter.pass(&joined);
-        let mut lines: Vec<String> = harmless.lines().map(str::to_owned).collect();
+        let mut lines: Vec<String> = harmless.lines().map(cut).collect();
+        let last = title.lines().last().unwrap_or_default();
+        let name = format!("{}: ", error.name);
         let repeated = |line: &String| {
             let plain = Filter::new(false).pass(line);
-            plain.trim().is_empty() || plain.trim() == title.lines().last().unwrap_or("").trim()
+            let plain = plain.trim();
+            plain.is_empty() || plain == last.trim() || plain.starts_with(&name) && title.starts_with(plain)
         };
         while lines.last().is_some_and(repeated) {
             lines.pop();
@@ -204,6 +212,14 @@ impl Screen {
         }
         self.line_begun = !text.ends_with('\n');
         print(text)
+    }
+}
+
+/// A line of a traceback, cut where nobody would read on.
+fn cut(line: &str) -> String {
+    match line.char_indices().nth(LINE_CHARS_MAX) {
+        Some((at, _)) => format!("{}…", &line[..at]),
+        None => line.to_owned(),
     }
 }
 
@@ -291,5 +307,8 @@ mod tests {
             hint: None,
         };
         assert_eq!(plain().traceback(&error, "ValueError: bad"), ["Cell line 1"]);
+        assert_eq!(plain().traceback(&error, "ValueError: bad (<cell 1>, line 1)"), ["Cell line 1"]);
+        let long = OutcomeError { traceback: vec!["[".repeat(100_000)], ..error };
+        assert_eq!(plain().traceback(&long, "ValueError: bad")[0].chars().count(), LINE_CHARS_MAX + 1);
     }
 }

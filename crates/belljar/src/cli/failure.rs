@@ -80,13 +80,35 @@ impl std::error::Error for Failure {}
 /// What a command gives back: the exit code, or a failure of ours.
 pub type Done<T = u8> = Result<T, Failure>;
 
-/// The words of an I/O error, without Rust's "(os error 2)".
+/// The words of an I/O error, as they go on after a colon.
 pub fn reason(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    let end = text.find(" (os error").unwrap_or(text.len());
-    let mut words = text[..end].to_owned();
+    let mut words = without_number(&error.to_string());
     if let Some(first) = words.get(..1).map(str::to_lowercase) {
         words.replace_range(..1, &first);
     }
     words
+}
+
+/// A message without Rust's " (os error 2)", which says nothing that its words do not say.
+pub fn without_number(message: &str) -> String {
+    let Some((before, rest)) = message.split_once(" (os error ") else { return message.to_owned() };
+    match rest.split_once(')') {
+        Some((number, after)) if number.bytes().all(|byte| byte.is_ascii_digit()) => {
+            format!("{before}{after}")
+        }
+        _ => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn error_numbers_are_left_out() {
+        let error = std::io::Error::from_raw_os_error(2);
+        assert_eq!(reason(&error), "no such file or directory");
+        assert_eq!(without_number("write x: Full (os error 28)\nmore"), "write x: Full\nmore");
+        assert_eq!(without_number("an (os error of its own)"), "an (os error of its own)");
+    }
 }

@@ -1,7 +1,7 @@
 //! What `run` and `repl` do before code can run: a template, an interpreter, a sandbox with files in it.
 
 use super::Site;
-use super::failure::{Done, EXIT_MISSING, EXIT_OURS, EXIT_USAGE, Failure};
+use super::failure::{Done, EXIT_MISSING, EXIT_OURS, EXIT_USAGE, Failure, without_number};
 use super::upload::Uploads;
 use crate::render::progress::Bar;
 use interpreter::template::{PythonError, Store, Template, TemplateError};
@@ -70,7 +70,7 @@ pub fn failure(error: Error) -> Failure {
         1 => EXIT_OURS,
         code => code as u8,
     };
-    Failure { code: error.code(), message: error.to_string(), hint: error.hint(), exit }
+    Failure { code: error.code(), message: without_number(&error.to_string()), hint: error.hint(), exit }
 }
 
 /// An error of the template store as this program reports it.
@@ -80,6 +80,11 @@ pub fn template_failure(error: TemplateError) -> Failure {
         TemplateError::Python(PythonError::Missing(_)) => EXIT_MISSING,
         _ => EXIT_OURS,
     };
-    let hint = Some(error.hint()).filter(|hint| !hint.is_empty());
-    Failure { code: error.code(), message: error.to_string(), hint, exit }
+    let hint = match error.hint() {
+        hint if hint.is_empty() => {
+            "check the data folder; --data-dir or BELLJAR_DATA_DIR names another one".to_owned()
+        }
+        hint => hint,
+    };
+    Failure { code: error.code(), message: without_number(&error.to_string()), hint: Some(hint), exit }
 }

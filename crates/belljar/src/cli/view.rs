@@ -2,10 +2,10 @@
 
 use super::download::OutDir;
 use super::failure::{Done, Failure, reason};
-use super::pick;
 use super::signals::{Came, Signals};
+use super::{live, pick};
 use crate::render::{self, Picture, Screen, terminal};
-use interpreter::{Execution, Sandbox};
+use interpreter::{Error, Execution, FileError, Sandbox};
 use protocol::{Bundle, Category, Event, EventKind, Outcome, Strength};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -210,9 +210,9 @@ impl View {
         let (Some(out), Some(sandbox)) = (&self.out, sandbox) else { return Ok(String::new()) };
         let (file, pending) = out.create(path)?;
         let mut file = tokio::fs::File::from_std(file);
-        sandbox.files().read(path, &mut file).await.map_err(|error| {
-            let why = error.to_string();
-            Failure::ours("out_unwritten", format!("fetch {}: {why}", terminal::name(path)))
+        sandbox.files().read(path, &mut file).await.map_err(|error| match error {
+            Error::File(FileError::Sink { error, .. }) => unwritten(path, &error),
+            other => live::failure(other),
         })?;
         let flushed = tokio::io::AsyncWriteExt::flush(&mut file).await;
         flushed.map_err(|error| unwritten(path, &error))?;
@@ -255,7 +255,13 @@ fn page(bundle: &Bundle) -> Option<&str> {
 
 fn unwritten(name: &str, error: &std::io::Error) -> Failure {
     let name = terminal::name(name);
-    Failure::ours("out_unwritten", format!("write {name} below --out: {}", reason(error)))
+    let failure = Failure::ours("out_unwritten", format!("write {name} below --out: {}", reason(error)));
+    match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+            failure.hint("free some space, or name another disk with --out")
+        }
+        _ => failure,
+    }
 }
 
 fn to_json(value: &impl serde::Serialize) -> Done<String> {

@@ -128,7 +128,7 @@ fn detail(step: &Step<'_>) -> String {
     if step.bytes > 0 {
         parts.push(super::terminal::size(step.bytes));
     }
-    if !step.message.is_empty() {
+    if !step.message.is_empty() && step.message != words(step.phase) {
         parts.push(super::terminal::name(step.message));
     }
     parts.join(" · ")

@@ -82,6 +82,7 @@ impl Command {
             stdio: [reading.as_fd(), stdout_end.as_fd(), stderr_end.as_fd()],
             extra: None,
             join: &ground.settings.join,
+            rlimits: &ground.settings.rlimits,
             tty: false,
         };
         self.child = Some(jail::spawn::spawn(&spawn)?);

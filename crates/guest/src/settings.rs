@@ -37,6 +37,8 @@ struct Given {
     #[serde(default)]
     join: Vec<i32>,
     #[serde(default)]
+    rlimits: Vec<(u32, u64)>,
+    #[serde(default)]
     ns: BTreeMap<String, u64>,
     #[serde(default = "workspace")]
     workspace: String,
@@ -58,6 +60,8 @@ pub struct Settings {
     pub landlock: Option<OwnedFd>,
     /// Control groups that user code's processes join.
     pub join: Vec<OwnedFd>,
+    /// Resource limits of user code's processes: number and value.
+    pub rlimits: Vec<(u32, u64)>,
     /// Inode numbers of the namespaces outside.
     pub ns: BTreeMap<String, u64>,
     /// The sandbox's own environment.
@@ -89,6 +93,7 @@ pub fn read() -> Result<(Settings, OwnedFd, Option<OwnedFd>), SettingsError> {
         landlock: given.landlock.map(|number| adopt("landlock", number)).transpose()?,
         join: given.join.iter().map(|number| adopt("join", *number)).collect::<Result<_, _>>()?,
         ns: given.ns,
+        rlimits: given.rlimits,
         env: env.collect(),
         workspace: given.workspace,
         workspace_dir,

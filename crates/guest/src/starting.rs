@@ -91,6 +91,7 @@ fn program(
         stdio: [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()],
         extra: Some(driver.as_fd()),
         join: &ground.settings.join,
+        rlimits: &ground.settings.rlimits,
         tty: false,
     };
     jail::spawn::spawn(&spawn).map_err(|error| Failure {

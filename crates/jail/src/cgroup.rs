@@ -79,6 +79,18 @@ impl Cgroups {
         self.parents.iter().map(|parent| parent.join("keeper/cgroup.procs")).collect()
     }
 
+    /// The `cgroup.procs` files by which the keeper goes back to where it came from, so that the groups can be removed.
+    pub fn home_files(&self) -> Vec<PathBuf> {
+        match self.version {
+            Version::V1 => {
+                self.parents.iter().filter_map(|path| Some(path.parent()?.join("cgroup.procs"))).collect()
+            }
+            Version::V2 => {
+                find::own_second_version().into_iter().map(|path| path.join("cgroup.procs")).collect()
+            }
+        }
+    }
+
     fn create_named(&self, name: &str) -> Result<Group, CgroupError> {
         let mut group = Group { version: self.version, directories: Vec::new() };
         for parent in &self.parents {

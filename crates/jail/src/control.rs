@@ -85,6 +85,9 @@ pub struct GuestFds {
     pub landlock: Option<i32>,
     /// The control groups' `cgroup.procs`.
     pub join: Vec<i32>,
+    /// Resource limits of the programs that it starts; the guest itself has only the first of them.
+    #[serde(default)]
+    pub rlimits: Vec<(u32, u64)>,
     /// Inode numbers of the jailer's namespaces, by their names in `/proc/self/ns`.
     pub ns: std::collections::BTreeMap<String, u64>,
 }

@@ -43,6 +43,12 @@ pub fn rlimits(limits: &Limits, memory_is_counted: bool) -> Vec<(u32, u64)> {
     list.into_iter().map(|(number, value)| (number as u32, value)).collect()
 }
 
+/// Whether a limit holds for the guest too, and not only for what it starts.
+pub(crate) fn is_for_all(number: u32) -> bool {
+    #[allow(clippy::unnecessary_cast)]
+    [libc::RLIMIT_CORE as u32, libc::RLIMIT_RTPRIO as u32].contains(&number)
+}
+
 /// The program of a zygote's fork, which comes from outside. `joins` names the control groups' descriptors.
 pub(crate) fn from_outside(plan: &RoomPlan, joins: usize, landlock: bool) -> Result<Vec<Step>, Failed> {
     let id = i64::from(inside::UID);

@@ -237,6 +237,7 @@ impl Jailer<'_> {
             stdio: [null.as_fd(), errors, errors],
             extra: Some(theirs.as_fd()),
             join: &[],
+            rlimits: &[],
             tty: false,
         })
         .map_err(Failed::io(format!("start {}", argv.first().map_or("a zygote", String::as_str))))?;

@@ -50,6 +50,10 @@ fn keep(plan: &KeeperPlan, control: &std::os::fd::OwnedFd) -> Result<(), Failed>
         }
         sys::Fork::Parent(pid, pidfd) => {
             drop(go);
+            for file in &plan.leave {
+                // It stays where it is otherwise, and the next start of Belljar removes the empty group.
+                let _ = std::fs::write(file, "0");
+            }
             let mapped = plan.identity.map_outer(pid);
             if mapped.is_err() {
                 let _ = sys::signal(pidfd.as_fd(), libc::SIGKILL);

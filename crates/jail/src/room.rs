@@ -66,12 +66,15 @@ fn raise(plan: &RoomPlan, given: Given, report: &OwnedFd) -> Result<Infallible, 
     loopback()?;
     rustix::system::sethostname(b"sandbox").map_err(Failed::at("set the host name"))?;
     let rules = landlock::rules(plan)?;
-    let fds = place(given, rules, report)?;
+    // Limits that are meant for code would keep the guest from helping it: it gives them to whatever it starts.
+    let (own, rlimits): (Vec<_>, Vec<_>) =
+        plan.rlimits.iter().partition(|(number, _)| enter::is_for_all(*number));
+    let fds = GuestFds { rlimits, ..place(given, rules, report)? };
     let env = environment(&fds)?;
     // Restricting closes the rules; the guest keeps its own copy for the forks that come later.
     let copied = |fd| rustix::io::fcntl_dupfd_cloexec(sys::borrow(fd), FIRST).map(IntoRawFd::into_raw_fd);
     let rules = fds.landlock.map(copied).transpose().map_err(Failed::at("copy the Landlock rules"))?;
-    let steps = enter::walls(&plan.rlimits, rules.is_some())?;
+    let steps = enter::walls(&own, rules.is_some())?;
     enter::run(&steps, &|name| if name == "landlock" { rules.unwrap_or(-1) } else { -1 })?;
     let argv = [c"belljar-guest".to_owned(), c"init".to_owned()];
     let guest = CString::new(inside::GUEST).unwrap_or_default();
@@ -126,6 +129,7 @@ fn place(given: Given, rules: Option<OwnedFd>, report: &OwnedFd) -> Result<Guest
         landlock: rules.map(&mut next),
         join: given.join.into_iter().map(&mut next).collect(),
         ns: given.outside,
+        rlimits: Vec::new(),
     };
     // First far away, so that placing one never overwrites another.
     for fd in &mut order {

@@ -23,6 +23,8 @@ pub struct Spawn<'a> {
     pub extra: Option<BorrowedFd<'a>>,
     /// Control groups to join: `0` is written to each.
     pub join: &'a [OwnedFd],
+    /// Resource limits: number, and value for both soft and hard.
+    pub rlimits: &'a [(u32, u64)],
     /// Descriptor 0 is a terminal and becomes the controlling one.
     pub tty: bool,
 }
@@ -94,6 +96,9 @@ fn become_program(
     let prepare = || -> Result<(), Errno> {
         for group in spawn.join {
             rustix::io::write(group, b"0")?;
+        }
+        for (resource, value) in spawn.rlimits {
+            sys::limit(*resource, *value)?;
         }
         rustix::process::setsid()?;
         arrange(&spawn.stdio, spawn.extra, report)?;

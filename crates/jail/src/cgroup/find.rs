@@ -72,6 +72,12 @@ pub(super) fn parents() -> Option<(Version, Vec<PathBuf>)> {
     Some((Version::V1, found))
 }
 
+/// This process's own group in version 2.
+pub(super) fn own_second_version() -> Option<PathBuf> {
+    let mount = mounts().into_iter().find(|(version, ..)| *version == Version::V2)?.2;
+    Some(mount.join(own("")?))
+}
+
 fn first_version(mount: &Path, controller: &str) -> Option<PathBuf> {
     let own = mount.join(own(controller)?);
     // In a container the path is one of the host's and the mount is already the own group.

@@ -73,6 +73,7 @@ impl Keeper {
         let groups = Cgroups::open(&format!("{PREFIX}{}-{number}", own_name()));
         if let Some(groups) = &groups {
             plan.join = groups.keeper_files();
+            plan.leave = groups.home_files();
             plan.cgroups = groups.directories();
         }
         let failed = |step: &str| {

@@ -38,6 +38,7 @@ pub(super) fn plan(identity: &Identity, template: Option<&TemplateRoot>, driver:
         files: Vec::new(),
         links: Vec::new(),
         join: Vec::new(),
+        leave: Vec::new(),
         cgroups: Vec::new(),
     };
     bind(&mut plan, Path::new("/usr"), "/usr");

@@ -34,7 +34,9 @@ fn what_the_code_says_and_its_exit_code_come_through() {
         assert_eq!((seen.exit, seen.stdout.as_str()), (Some(exit), stdout), "{args:?}: {seen:?}");
         assert!(seen.stderr.contains(stderr), "{args:?}: {seen:?}");
         if exit == 0 && stderr.is_empty() {
-            assert_eq!(seen.stderr, "", "{args:?}");
+            // Said once in a run on hosts without control groups.
+            let said = seen.stderr.lines().filter(|line| !line.starts_with("warning: weak isolation"));
+            assert_eq!(said.collect::<Vec<_>>(), [""; 0], "{args:?}");
         }
     }
 }

@@ -1,0 +1,194 @@
+//! One door for all programs, and the course of each: a new sandbox, the program, what comes next, the end.
+
+use crate::program::Program;
+use crate::{afterwards, host};
+use interpreter::{
+    Caller, Error, ExecuteRequest, Interpreter, Place, Preload, Sandbox, SandboxRequest, Settings,
+};
+use protocol::{Language, Limits, Outcome, Status, Wall};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::runtime::Runtime;
+use tokio::sync::Mutex;
+
+/// What became of a program, when nothing is wrong.
+pub enum Run {
+    /// It ran, and all is as it should be.
+    Done,
+    /// It cannot run here: what is missing, and why.
+    Skipped(&'static str, String),
+}
+
+/// The door, with zygotes that stay warm from one program to the next.
+pub struct Scene {
+    /// Drives everything.
+    pub runtime: Runtime,
+    interpreter: Interpreter,
+    /// Rooms are made one at a time, so that it is known which one is whose.
+    making: Mutex<()>,
+}
+
+/// A sandbox with its first process on the host.
+pub struct Stage {
+    /// The sandbox.
+    pub sandbox: Arc<Sandbox>,
+    /// Pid 1 of its room.
+    pub room: host::Process,
+}
+
+impl Scene {
+    /// Opens the door; `None` where the native backend is not usable.
+    pub fn open(name: &str) -> Option<Scene> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let built = || Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("belljar");
+        let data_dir = std::env::var_os("BELLJAR_DATA_DIR").map_or_else(built, PathBuf::from);
+        let settings = Settings { data_dir, backend: Some("native".into()), preload: Preload::Full };
+        let interpreter =
+            Interpreter::open(settings).unwrap_or_else(|error| panic!("{name}: cannot {error}"));
+        let native = interpreter.backends().iter().find(|backend| backend.name() == "native")?;
+        let usable = native.probe().usable;
+        let runtime = runtime.unwrap_or_else(|error| panic!("{name}: {error}"));
+        usable.then(|| Scene { runtime, interpreter, making: Mutex::default() })
+    }
+
+    async fn stage(&self, limits: Limits, template: &str) -> Result<Stage, Error> {
+        let request =
+            SandboxRequest { template: Some(template.to_owned()), limits, ..SandboxRequest::default() };
+        let _turn = self.making.lock().await;
+        let before = host::rooms();
+        let sandbox = self.interpreter.create_sandbox(&Caller::local(), request).await?;
+        let new: Vec<_> = host::rooms().difference(&before).copied().collect();
+        let [room] = new[..] else { panic!("one new room was expected, there are {new:?}") };
+        Ok(Stage { sandbox, room })
+    }
+
+    async fn execute(
+        &self,
+        stage: &Stage,
+        code: impl Into<Vec<u8>>,
+        language: Language,
+    ) -> Result<Outcome, Error> {
+        let request = ExecuteRequest::new(code, language, Place::Sandbox(stage.sandbox.clone()));
+        let execution = self.interpreter.execute(&Caller::local(), request).await?;
+        let id = execution.id().clone();
+        let outcome = execution.outcome().await;
+        assert_eq!(outcome.id, id, "an outcome of another execution");
+        Ok(outcome)
+    }
+
+    /// Runs a program and looks at everything that it may have touched.
+    pub async fn run(&self, program: &Program) -> Result<Run, String> {
+        if program.language == Language::Javascript && !has_node() {
+            return Ok(Run::Skipped("node", "there is no node on this host".into()));
+        }
+        let stage = match self.stage(program.limits.clone(), program.template).await {
+            Ok(stage) => stage,
+            Err(error) if error.code() == "offline" => {
+                let why = format!("the template {} is not built and there is no network", program.template);
+                return Ok(Run::Skipped("network", why));
+            }
+            Err(error) => return Err(format!("cannot {error}")),
+        };
+        let walls = stage.sandbox.isolation().walls;
+        if let Some(wall) = program.wall.filter(|wall| !walls.contains(wall)) {
+            return Ok(Run::Skipped("cgroup", format!("this host does not give the wall {wall}")));
+        }
+        let grouped = host::groups(stage.sandbox.id().as_str());
+        if walls.contains(&Wall::Cgroup) == grouped.is_empty() {
+            return Err(format!("the walls are {walls:?}, the control groups {grouped:?}"));
+        }
+        let outcome = self.execute(&stage, program.code.as_str(), program.language).await;
+        let outcome = outcome.map_err(|error| format!("cannot {error}"))?;
+        judge(program, &outcome)?;
+        afterwards::check(program, &stage, &outcome).await?;
+        self.same_sandbox(program, &stage).await?;
+        self.end(stage).await?;
+        self.other_sandbox(program).await?;
+        Ok(Run::Done)
+    }
+
+    /// The sandbox goes on, or says why not; it never tells the next execution something that is not its own.
+    async fn same_sandbox(&self, program: &Program, stage: &Stage) -> Result<(), String> {
+        if !stage.sandbox.is_alive() {
+            return if program.is_benign() { Err("the sandbox is gone".into()) } else { Ok(()) };
+        }
+        let outcome = match self.execute(stage, hello(program.language), program.language).await {
+            Ok(outcome) => outcome,
+            Err(_) if !program.is_benign() => return Ok(()),
+            Err(error) => return Err(format!("next in the same sandbox: cannot {error}")),
+        };
+        let well = outcome.status == Status::Ok;
+        let own = outcome.stdout == "hello\n" && outcome.results.is_empty();
+        if (well && !own) || (!well && program.is_benign()) {
+            return Err(format!("next in the same sandbox: {}", told(&outcome)));
+        }
+        if !well && std::env::var_os("BELLJAR_TEST_TELL").is_some() {
+            eprintln!("{}: next in the same sandbox: {}", program.full_name(), told(&outcome));
+        }
+        Ok(())
+    }
+
+    /// Whoever comes next in another sandbox notices nothing.
+    async fn other_sandbox(&self, program: &Program) -> Result<(), String> {
+        let stage = self.stage(Limits::default(), program.template).await;
+        let stage = stage.map_err(|error| format!("next in another sandbox: cannot {error}"))?;
+        let outcome = self.execute(&stage, hello(program.language), program.language).await;
+        let outcome = outcome.map_err(|error| format!("next in another sandbox: cannot {error}"))?;
+        if outcome.status != Status::Ok || outcome.stdout != "hello\n" {
+            return Err(format!("next in another sandbox: {}", told(&outcome)));
+        }
+        self.end(stage).await
+    }
+
+    /// Destroys a sandbox; the host has nothing left of it then.
+    async fn end(&self, stage: Stage) -> Result<(), String> {
+        let inhabitants = host::inhabitants(stage.room);
+        stage.sandbox.destroy().await;
+        let id = stage.sandbox.id().clone();
+        tokio::task::block_in_place(|| host::nothing_left(id.as_str(), &inhabitants))
+    }
+}
+
+fn has_node() -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join("node").is_file())
+}
+
+fn hello(language: Language) -> &'static str {
+    match language {
+        Language::Python => "print('hello')",
+        Language::Bash => "echo hello",
+        Language::Javascript => "console.log('hello')",
+    }
+}
+
+fn judge(program: &Program, outcome: &Outcome) -> Result<(), String> {
+    if !program.outcomes.contains(&outcome.status) {
+        return Err(format!("it ended otherwise: {}", told(outcome)));
+    }
+    let last = outcome.stdout.trim_end().lines().last();
+    match program.last_line {
+        Some(line) if outcome.status == Status::Ok && last != Some(line) => {
+            Err(format!("it did not say {line}: {}", told(outcome)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// An outcome for people.
+pub fn told(outcome: &Outcome) -> String {
+    let end = |text: &str| text.chars().skip(text.chars().count().saturating_sub(1500)).collect::<String>();
+    let error = outcome.error.as_ref().map(|error| {
+        let lines = &error.traceback[error.traceback.len().saturating_sub(8)..];
+        format!("{:?} {}: {}\n{}", error.category, error.name, error.message, lines.join("\n"))
+    });
+    format!(
+        "{:?}, exit code {}, after {:.0} ms\nerror: {}\nstdout: {}\nstderr: {}",
+        outcome.status,
+        outcome.exit_code,
+        outcome.usage.wall_ms,
+        error.unwrap_or_default(),
+        end(&outcome.stdout),
+        end(&outcome.stderr)
+    )
+}

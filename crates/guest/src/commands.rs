@@ -7,7 +7,7 @@ use crate::processes::{self, Root};
 use crate::readiness::{Interest, Ready};
 use crate::starting::{errno_of, plain};
 use protocol::ExecutionId;
-use protocol::guest::{Caps, End, Exit, Stream};
+use protocol::guest::{Caps, End, Exit, Reply, Stream};
 use rustix::io::Errno;
 use rustix::process::Signal;
 use std::collections::BTreeMap;
@@ -130,6 +130,10 @@ impl Command {
     /// One turn. True when the command is over and was reported.
     pub fn turn(&mut self, ready: &Ready, ground: &mut Ground) -> bool {
         self.stdin.turn(ready);
+        if let Some(bytes) = self.stdin.taken() {
+            let execution = Some(self.id.clone());
+            ground.host.send(&Reply::StdinTaken { context: None, execution, bytes }, b"");
+        }
         if !ground.host.behind() {
             self.read_output(ready, ground);
         }

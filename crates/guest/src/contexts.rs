@@ -248,6 +248,10 @@ impl Context {
             self.notice_death(ground.now);
         }
         self.stdin.turn(ready);
+        if let Some(bytes) = self.stdin.taken() {
+            let context = Some(self.id.clone());
+            ground.host.send(&Reply::StdinTaken { context, execution: None, bytes }, b"");
+        }
         if !ground.host.behind() {
             self.read_output(ready, ground);
             if !self.closed() && (ready.has(self.driving.fd()) || self.dead()) {

@@ -1,6 +1,7 @@
 //! Pipes of user code: reading output, discarding what nobody wants any more, feeding standard input.
 
 use crate::readiness::{Interest, Ready};
+use protocol::guest::STDIN_BYTES_MAX;
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use std::collections::VecDeque;
@@ -11,8 +12,6 @@ use std::time::{Duration, Instant};
 const STALE_MAX: usize = 64;
 /// How often what nobody wants is read: writers get no SIGPIPE, and no share of the guest's time either.
 const STALE_EVERY: Duration = Duration::from_millis(10);
-/// Standard input that waits for a reader, in bytes, beyond which the host must wait.
-const STDIN_BYTES_MAX: usize = 1 << 20;
 /// Reads of one pipe before a frame is let through: as much as a pipe can hold.
 const DRAIN_READS_MAX: usize = 17;
 
@@ -116,8 +115,14 @@ impl Stale {
 pub struct Stdin {
     pipe: Option<OwnedFd>,
     bytes: VecDeque<u8>,
+    /// Bytes that left the queue and were not told to the host.
+    taken: u64,
     end: bool,
 }
+
+/// More standard input than the guest takes ahead.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TooMuch;
 
 impl Stdin {
     /// A pipe and its reading end, or nothing and `/dev/null`.
@@ -133,17 +138,23 @@ impl Stdin {
     }
 
     /// Queues bytes; they are dropped when nobody can read them any more.
-    pub fn push(&mut self, bytes: &[u8], end: bool) {
-        if self.pipe.is_some() && !self.end {
-            self.bytes.extend(bytes);
-            self.end = end;
-            self.flush();
+    pub fn push(&mut self, bytes: &[u8], end: bool) -> Result<(), TooMuch> {
+        if self.pipe.is_none() || self.end {
+            self.taken += bytes.len() as u64;
+            return Ok(());
         }
+        if (self.bytes.len() + bytes.len()) as u64 > STDIN_BYTES_MAX {
+            return Err(TooMuch);
+        }
+        self.bytes.extend(bytes);
+        self.end = end;
+        self.flush();
+        Ok(())
     }
 
-    /// True while the host must wait.
-    pub fn full(&self) -> bool {
-        self.bytes.len() > STDIN_BYTES_MAX
+    /// Bytes that were taken since this was asked last.
+    pub fn taken(&mut self) -> Option<u64> {
+        Some(std::mem::take(&mut self.taken)).filter(|bytes| *bytes > 0)
     }
 
     /// What to wait for.
@@ -163,12 +174,15 @@ impl Stdin {
     fn flush(&mut self) {
         while let Some(pipe) = self.pipe.as_ref().filter(|_| !self.bytes.is_empty()) {
             match rustix::io::write(pipe, self.bytes.as_slices().0) {
-                Ok(count) => drop(self.bytes.drain(..count)),
+                Ok(count) => {
+                    self.bytes.drain(..count);
+                    self.taken += count as u64;
+                }
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return,
                 Err(_) => {
                     self.pipe = None;
-                    self.bytes = VecDeque::new();
+                    self.taken += std::mem::take(&mut self.bytes).len() as u64;
                 }
             }
         }

@@ -4,13 +4,14 @@ use crate::commands::{self, Command};
 use crate::files::Operation;
 use crate::starting;
 use crate::turns::Guest;
+use crate::wire::HostError;
 use protocol::guest::{Reply, Request};
 use protocol::{ContextId, ExecutionId};
 use rustix::io::Errno;
 
 impl Guest {
-    /// Acts on one request.
-    pub fn request(&mut self, request: Request, payload: Vec<u8>) {
+    /// Acts on one request. An error is the host's, and the end of everything.
+    pub fn request(&mut self, request: Request, payload: Vec<u8>) -> Result<(), HostError> {
         match request {
             Request::ContextCreate { context, launch, cwd, env, stdin } => {
                 self.create(starting::Wanted { context, launch, cwd, env, stdin });
@@ -41,7 +42,7 @@ impl Guest {
                     command.signal(signal);
                 }
             }
-            Request::Stdin { context, execution, end } => self.stdin(context, execution, &payload, end),
+            Request::Stdin { context, execution, end } => self.stdin(context, execution, &payload, end)?,
             Request::WriteBegin { transfer, path, mode } => self.transfers.begin(transfer, &path, mode),
             Request::WriteChunk { transfer } => self.transfers.chunk(transfer, &payload),
             Request::WriteEnd { transfer, keep } => self.transfers.end(transfer, keep, &mut self.ground.host),
@@ -57,6 +58,7 @@ impl Guest {
             Request::Remove { transfer, path } => self.operate(transfer, Operation::Remove { path }),
             Request::Rename { transfer, from, to } => self.operate(transfer, Operation::Rename { from, to }),
         }
+        Ok(())
     }
 
     fn operate(&mut self, transfer: u64, operation: Operation) {
@@ -81,12 +83,16 @@ impl Guest {
         self.ground.host.send(&Reply::ContextEnded { context, exit: None, failure, errno }, b"");
     }
 
-    fn stdin(&mut self, context: Option<ContextId>, execution: Option<ExecutionId>, bytes: &[u8], end: bool) {
+    fn stdin(
+        &mut self,
+        context: Option<ContextId>,
+        execution: Option<ExecutionId>,
+        bytes: &[u8],
+        end: bool,
+    ) -> Result<(), HostError> {
         let context = self.contexts.iter_mut().find(|has| Some(&has.id) == context.as_ref());
         let command = self.commands.iter_mut().find(|has| Some(&has.id) == execution.as_ref());
         let stdin = context.map(|context| &mut context.stdin).or(command.map(|command| &mut command.stdin));
-        if let Some(stdin) = stdin {
-            stdin.push(bytes, end);
-        }
+        stdin.map_or(Ok(()), |stdin| stdin.push(bytes, end)).map_err(|_| HostError::Stdin)
     }
 }

@@ -99,7 +99,7 @@ impl Guest {
 
     fn wait(&self) -> Result<Ready, Errno> {
         let mut wants = Interest::default();
-        self.ground.host.interest(!self.stdin_full(), &mut wants);
+        self.ground.host.interest(&mut wants);
         wants.read(self.children.as_fd());
         self.zygote.interest(&mut wants);
         self.ground.stale.interest(self.ground.now, &mut wants);
@@ -111,20 +111,12 @@ impl Guest {
         wants.wait()
     }
 
-    fn stdin_full(&self) -> bool {
-        self.contexts.iter().any(|context| context.stdin.full())
-            || self.commands.iter().any(|command| command.stdin.full())
-    }
-
     fn hear_host(&mut self, ready: &Ready) -> Result<(), HostError> {
-        if ready.has(self.ground.host.fd()) && !self.stdin_full() {
+        if ready.has(self.ground.host.fd()) {
             self.ground.host.receive(&mut self.ground.scratch)?;
         }
-        while !self.stdin_full() {
-            let Some(frame) = self.ground.host.request()? else {
-                break;
-            };
-            self.request(frame.header, frame.payload);
+        while let Some(frame) = self.ground.host.request()? {
+            self.request(frame.header, frame.payload)?;
         }
         Ok(())
     }

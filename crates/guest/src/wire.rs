@@ -2,7 +2,7 @@
 
 use crate::readiness::Interest;
 use protocol::frame::{Decoder, Frame, PAYLOAD_BYTES_MAX, encode};
-use protocol::guest::{Reply, Request};
+use protocol::guest::{Reply, Request, STDIN_BYTES_MAX};
 use rustix::io::Errno;
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
@@ -23,6 +23,9 @@ pub enum HostError {
     /// The stream failed.
     #[error("reach the host: {0}")]
     Stream(Errno),
+    /// More standard input than it may send ahead.
+    #[error("take more standard input than {STDIN_BYTES_MAX} bytes ahead")]
+    Stdin,
     /// Not a frame of this protocol.
     #[error("{0}")]
     Frame(#[from] protocol::frame::FrameError),
@@ -82,11 +85,9 @@ impl Host {
         self.waiting > OUTBOX_BYTES_MAX
     }
 
-    /// What to wait for; `listen` is false while requests must wait.
-    pub fn interest<'a>(&'a self, listen: bool, wants: &mut Interest<'a>) {
-        if listen {
-            wants.read(self.stream.as_fd());
-        }
+    /// What to wait for. The host is always listened to: it may want to stop whatever keeps the guest busy.
+    pub fn interest<'a>(&'a self, wants: &mut Interest<'a>) {
+        wants.read(self.stream.as_fd());
         if self.waiting > 0 {
             wants.write(self.stream.as_fd());
         }

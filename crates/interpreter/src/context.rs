@@ -1,8 +1,8 @@
 //! A live interpreter in a sandbox. Dropping the last handle ends it.
 
 use crate::{
-    ContextRequest, Error, Sandbox, backend::Started, ids, isolation::Inside, request::check_env,
-    routes::Life,
+    ContextRequest, Error, Sandbox, backend::Started, credit::Credit, ids, isolation::Inside,
+    request::check_env, routes::Life,
 };
 use protocol::{
     ContextId, Language,
@@ -31,6 +31,7 @@ pub struct Context {
     inherits: bool,
     busy: AtomicBool,
     stdin_open: AtomicBool,
+    input: Arc<Credit>,
 }
 
 /// How contexts of each language come to be in one sandbox.
@@ -71,6 +72,7 @@ impl Context {
         let id = ContextId::from_bits(ids::random());
         let launch = sandbox.programs().launch(request.language);
         let life = sandbox.wire().routes.add_context(id.clone());
+        let input = sandbox.wire().routes.add_input(id.clone());
         let context = Arc::new(Context {
             id: id.clone(),
             language: request.language,
@@ -78,6 +80,7 @@ impl Context {
             inherits: launch != Launch::Zygote,
             busy: AtomicBool::new(false),
             stdin_open: AtomicBool::new(request.stdin),
+            input,
             sandbox,
         });
         let mut env: BTreeMap<String, String> = context.sandbox.env().clone();
@@ -143,6 +146,11 @@ impl Context {
 
     pub(crate) fn stdin_is_open(&self) -> bool {
         self.stdin_open.load(Ordering::Acquire)
+    }
+
+    /// What may be sent to its standard input.
+    pub(crate) fn input(&self) -> &Credit {
+        &self.input
     }
 
     pub(crate) fn stdin_ended(&self) {

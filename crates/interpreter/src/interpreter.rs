@@ -371,7 +371,7 @@ async fn pump(context: Arc<Context>, mut source: mpsc::Receiver<Bytes>) {
     let order = |end| Request::Stdin { context: Some(context.id().clone()), execution: None, end };
     while let Some(bytes) = source.recv().await {
         for piece in bytes.chunks(STDIN_PIECE_BYTES) {
-            if wire.send(&order(false), piece).await.is_err() {
+            if !context.input().take(piece.len()).await || wire.send(&order(false), piece).await.is_err() {
                 return;
             }
         }

@@ -7,6 +7,7 @@ pub mod backend;
 mod bundle;
 mod collect;
 mod context;
+mod credit;
 mod drive;
 mod error;
 mod execution;

@@ -2,6 +2,7 @@
 //!
 //! Ids that nobody waits for (late, unknown or forged ones) are dropped and counted. Waiting for more bytes is `wire`'s.
 
+use crate::credit::Credit;
 use protocol::{
     ContextId, ExecutionId, Wall,
     frame::Frame,
@@ -10,7 +11,7 @@ use protocol::{
 use std::{
     collections::HashMap,
     sync::{
-        Mutex, MutexGuard, OnceLock,
+        Arc, Mutex, MutexGuard, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -70,6 +71,7 @@ struct Table {
     greeting: Option<oneshot::Sender<()>>,
     executions: HashMap<ExecutionId, mpsc::Sender<Frame<Reply>>>,
     contexts: HashMap<ContextId, watch::Sender<Life>>,
+    inputs: HashMap<ContextId, Arc<Credit>>,
     transfers: HashMap<Transfer, Slot>,
     next_transfer: Transfer,
 }
@@ -118,6 +120,17 @@ impl Routes {
         receiver
     }
 
+    /// What may be sent to the standard input of a context, until it ends.
+    pub fn add_input(&self, id: ContextId) -> Arc<Credit> {
+        let credit = Arc::new(Credit::new());
+        let mut table = self.table();
+        match table.closed {
+            true => credit.close(),
+            false => drop(table.inputs.insert(id, credit.clone())),
+        }
+        credit
+    }
+
     /// A new transfer that may receive `bytes_max` bytes.
     pub fn add_transfer(&self, bytes_max: usize) -> (Transfer, mpsc::UnboundedReceiver<Part>) {
         let (parts, receiver) = mpsc::unbounded_channel();
@@ -148,7 +161,7 @@ impl Routes {
             let next_transfer = table.next_transfer;
             std::mem::replace(&mut *table, Table { closed: true, next_transfer, ..Table::default() })
         };
-        drop(waiting);
+        waiting.inputs.values().for_each(|credit| credit.close());
     }
 
     /// Frames that nobody waited for.
@@ -169,6 +182,7 @@ impl Routes {
             Reply::ContextEnded { context, exit, failure, errno } => {
                 self.context(&context, Life::Ended(Demise { exit, failure, errno }));
             }
+            Reply::StdinTaken { context, bytes, .. } => self.input(context, bytes)?,
             Reply::Chunk { transfer } => self.part(transfer, Part::Chunk(frame.payload))?,
             Reply::Done { transfer } => self.part(transfer, Part::Done)?,
             Reply::Failed { transfer, errno, message } => {
@@ -220,10 +234,25 @@ impl Routes {
         });
         if ended {
             table.contexts.remove(id);
+            if let Some(credit) = table.inputs.remove(id) {
+                credit.close();
+            }
         }
         drop(table);
         if !moved {
             self.stray();
+        }
+    }
+
+    fn input(&self, context: Option<ContextId>, bytes: u64) -> Result<(), Broken> {
+        let credit = context.and_then(|context| self.table().inputs.get(&context).cloned());
+        match credit.map(|credit| credit.give(bytes)) {
+            Some(true) => Ok(()),
+            Some(false) => Err(Broken("took more standard input than it was sent".to_owned())),
+            None => {
+                self.stray();
+                Ok(())
+            }
         }
     }
 

@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 /// Version of this protocol; both sides must agree.
 pub const VERSION: u32 = 1;
 
+/// Standard input of one context or command that the guest may be sent ahead of [`Reply::StdinTaken`], in bytes.
+pub const STDIN_BYTES_MAX: u64 = 1 << 20;
+
 /// A file transfer or file operation; the host numbers them.
 pub type Transfer = u64;
 
@@ -127,7 +130,8 @@ pub enum Request {
         /// Signal number.
         signal: i32,
     },
-    /// Payload for standard input of a context or a command.
+    /// Payload for standard input of a context or a command. The guest never stops listening because code does not
+    /// read: a host that has more than [`STDIN_BYTES_MAX`] on their way breaks the protocol.
     Stdin {
         /// The context, when it is one.
         context: Option<ContextId>,
@@ -304,6 +308,15 @@ pub enum Reply {
         failure: Option<String>,
         /// Error number of that failure (2: the interpreter is missing).
         errno: Option<i32>,
+    },
+    /// Standard input went to whoever reads it, or nobody can read it any more: so much more may be sent.
+    StdinTaken {
+        /// The context, when it is one.
+        context: Option<ContextId>,
+        /// The command, when it is one.
+        execution: Option<ExecutionId>,
+        /// Bytes.
+        bytes: u64,
     },
     /// Output of an execution: the payload.
     Output {

@@ -224,8 +224,13 @@ fn standard_input_of_a_context_is_passed_on_or_ends_at_once() {
     let argv = ["python3", &script("honest.py")];
     let context = host.create(&argv, Streams::PerExecution, true);
     let execution = host.execute(&context, "import sys; print(len(sys.stdin.read()))", caps());
-    let mut sent = 0;
+    let (mut sent, mut taken) = (0u64, 0);
     while sent < 5 << 20 {
+        while sent + 65536 - taken > STDIN_BYTES_MAX {
+            if let Reply::StdinTaken { bytes, .. } = host.next().0 {
+                taken += bytes;
+            }
+        }
         let stdin =
             Request::Stdin { context: Some(context.clone()), execution: None, end: sent + 65536 >= 5 << 20 };
         host.send(&stdin, &[b'x'; 65536]);
@@ -234,6 +239,39 @@ fn standard_input_of_a_context_is_passed_on_or_ends_at_once() {
     assert_eq!(host.collect(&execution).stdout, b"5242880\n");
     let context = host.python();
     assert_eq!(host.run(&context, "import sys; print(repr(sys.stdin.read()))").stdout, b"''\n");
+}
+
+#[test]
+fn input_that_nobody_reads_stops_nothing_but_a_host_that_sends_on() {
+    let mut host = Host::start();
+    let argv = ["python3", &script("honest.py")];
+    let context = host.create(&argv, Streams::PerExecution, true);
+    let execution = host.execute(&context, "import time; time.sleep(60)", caps());
+    let stdin = Request::Stdin { context: Some(context.clone()), execution: None, end: false };
+    for _ in 0..STDIN_BYTES_MAX / 65536 {
+        host.send(&stdin, &[b'x'; 65536]);
+    }
+    let other = host.python();
+    assert_eq!(host.run(&other, "print(1)").stdout, b"1\n");
+    host.send(&Request::Interrupt { context }, b"");
+    assert!(host.collect(&execution).raised[0].contains("KeyboardInterrupt"));
+    host.send(&stdin, &[b'x'; 65536]);
+    host.send(&stdin, &[b'x'; 65536]);
+    assert!(host.child.wait().unwrap().code() != Some(0), "the guest ends a host that sends too much");
+}
+
+#[test]
+fn input_after_the_reader_is_gone_counts_as_taken() {
+    let mut host = Host::start();
+    let execution = host.command("exec 0<&-; echo closed; sleep 0.3", true);
+    let stdin = Request::Stdin { context: None, execution: Some(execution), end: false };
+    host.send(&stdin, &[b'x'; 900_000]);
+    let mut taken = 0;
+    while taken < 900_000 {
+        if let Reply::StdinTaken { bytes, .. } = host.next().0 {
+            taken += bytes;
+        }
+    }
 }
 
 #[test]

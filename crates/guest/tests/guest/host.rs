@@ -225,7 +225,7 @@ impl Host {
                     ran.files = serde_json::from_slice(&payload).unwrap();
                     return ran;
                 }
-                Reply::ContextReady { .. } => {}
+                Reply::ContextReady { .. } | Reply::StdinTaken { .. } => {}
                 Reply::ContextEnded { context, .. } => {
                     ran.gone = self.places.get(wanted) == Some(&context);
                     if ran.gone {

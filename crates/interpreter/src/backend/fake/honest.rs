@@ -82,18 +82,22 @@ impl Guest {
                 self.execute(&context, &execution, caps, &frame.payload).await;
             }
             Request::ContextKill { context } => self.bury(&context, Exit::Signal(9)).await,
-            Request::Stdin { context: Some(context), end, .. } => self.feed(&context, end, &frame.payload),
+            Request::Stdin { context: Some(context), end, .. } => {
+                self.feed(&context, end, &frame.payload).await;
+            }
             header => {
                 self.files.answer(&mut self.guest, &header, &frame.payload).await;
             }
         }
     }
 
-    fn feed(&mut self, context: &ContextId, end: bool, bytes: &[u8]) {
+    async fn feed(&mut self, context: &ContextId, end: bool, bytes: &[u8]) {
         if let Some(memory) = self.contexts.get_mut(context) {
             memory.stdin.extend_from_slice(bytes);
             memory.stdin_ended |= end;
         }
+        let (context, bytes) = (Some(context.clone()), bytes.len() as u64);
+        self.guest.say(&Reply::StdinTaken { context, execution: None, bytes }, &[]).await;
     }
 
     async fn bury(&mut self, context: &ContextId, exit: Exit) {
@@ -277,7 +281,7 @@ impl Guest {
                 Request::Interrupt { context: ref of } if of == context && !stuck => Woken::Interrupt,
                 Request::ContextKill { context: ref of } if of == context => Woken::Kill,
                 Request::Stdin { context: Some(ref of), end, .. } if of == context => {
-                    self.feed(context, end, &frame.payload);
+                    self.feed(context, end, &frame.payload).await;
                     Woken::Due
                 }
                 Request::Interrupt { .. } => Woken::Due,

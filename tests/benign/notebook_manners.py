@@ -18,4 +18,4 @@ try:
     raise SystemExit("input() got something")
 except EOFError:
     pass
-print("WORKS")
+print("\nWORKS")

@@ -112,21 +112,27 @@ pub fn nobody_called(name: &str, room: Process) -> Result<(), String> {
     until_none(name, || namesakes(name, room))
 }
 
-/// Nothing that this process started is left.
+/// Nothing that this process started is left: no jailer, no control group.
 pub fn nothing_below_us() -> Result<(), String> {
     until_none("processes", || {
         let left = below(std::process::id());
         left.into_iter().map(|process| (process, process.called())).collect()
-    })
+    })?;
+    let ours = format!("belljar-{}-", std::process::id());
+    until_none("control groups", || groups_that(|name| name.starts_with(&ours)))
 }
 
 /// Directories of control groups with this name.
 pub fn groups(name: &str) -> Vec<PathBuf> {
+    groups_that(|found| found == name)
+}
+
+fn groups_that(wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![(PathBuf::from("/sys/fs/cgroup"), 0)];
     while let Some((folder, depth)) = folders.pop() {
         for path in subfolders(&folder) {
-            if path.file_name().is_some_and(|found| found == name) {
+            if path.file_name().and_then(|name| name.to_str()).is_some_and(&wanted) {
                 found.push(path);
             } else if depth < 12 {
                 folders.push((path, depth + 1));

@@ -135,8 +135,11 @@ class Shell(InteractiveShell):
         """The interpreter is the template's own: nothing to add."""
 
     def init_user_ns(self):
-        """Put our own `exit` and `quit` back after every reset."""
+        """Put back after every reset what a module has, and our own `exit` and `quit`."""
         super().init_user_ns()
+        # multiprocessing's spawned children ask for the specification of `__main__`.
+        for name in ("__doc__", "__loader__", "__package__", "__spec__"):
+            self.user_ns.setdefault(name, None)
         if isinstance(self.exiter, Exit):
             self.user_ns["exit"] = self.user_ns["quit"] = self.exiter
 

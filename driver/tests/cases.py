@@ -57,6 +57,7 @@ RESULTS = [
     ("callable(get_ipython().Completer.complete)", {"main": "True"}),
     ("list(range(100_000))[:2]", {"main": "[0, 1]"}),
     ("__name__", {"main": "'__main__'"}),
+    ("import sys; sys.modules['__main__'].__spec__ is None", {"main": "True"}),
 ]
 ERRORS = [
     ("1/0", {"name": "ZeroDivisionError", "line": 1, "says": "division by zero", "syntax": False}),

@@ -202,6 +202,13 @@ impl Keeper {
     }
 }
 
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        // The listening thread has a descriptor of its own: closing ours would tell the jailer nothing.
+        let _ = rustix::net::shutdown(&self.control, rustix::net::Shutdown::Both);
+    }
+}
+
 fn zygote(imports: String) -> ToJailer {
     let argv = ["/.belljar/template/bin/python", "-I", "-B", "/.belljar/driver/zygote.py", &imports];
     let env = [

@@ -3,42 +3,73 @@
 //! What needs the interpreter in process is measured by its own bench program, `cargo bench -p belljar-interpreter
 //! --bench run`, which prints one JSON object a line (see [`Row::from_json`]). The command line is measured here.
 
+mod host;
 mod one_shot;
 mod table;
 
 use crate::command::{cargo, run as run_command, shown, target_dir};
 use anyhow::{Context, Result, bail};
+use serde_json::json;
+use std::path::{Path, PathBuf};
 use table::Row;
 
-/// Runs all rows, prints the table; `--json FILE` writes it too, `--check` fails when a target is missed.
-pub fn run(options: &[&str]) -> Result<()> {
-    let (json, check) = parse(options)?;
+/// What the command line asks for.
+#[derive(Debug, Default, PartialEq)]
+struct Options<'a> {
+    json: Option<Json<'a>>,
+    check: bool,
+}
+
+/// Where the table for programs goes.
+#[derive(Debug, PartialEq)]
+enum Json<'a> {
+    /// Below the table for people.
+    Printed,
+    File(&'a str),
+}
+
+/// Runs all rows, prints the table; `--json [FILE]` gives it as JSON too, `--check` fails when a target is missed.
+pub fn run(words: &[&str]) -> Result<()> {
+    let options = parse(words)?;
     run_command(cargo(&["build", "--release", "--locked", "--package", "belljar"]))?;
-    let mut rows = in_process()?;
-    rows.push(one_shot::measure(&target_dir()?.join("release/belljar"))?);
+    let target = target_dir()?;
+    let data_dir = std::env::var_os("BELLJAR_DATA_DIR").map_or_else(|| target.join("belljar"), PathBuf::from);
+    let mut rows = in_process(&data_dir)?;
+    rows.push(one_shot::measure(&target.join("release/belljar"), &data_dir));
+    let host = host::describe();
     print!("{}", table::render(&rows));
-    if let Some(path) = json {
-        let text = serde_json::to_string_pretty(&table::to_json(&rows))? + "\n";
-        std::fs::write(path, text).with_context(|| format!("write {path}"))?;
+    for (name, value) in &host {
+        println!("{name}: {value}");
+    }
+    let json = json!({ "host": host, "rows": table::to_json(&rows) });
+    let text = serde_json::to_string_pretty(&json)? + "\n";
+    match options.json {
+        None => {}
+        Some(Json::Printed) => print!("{text}"),
+        Some(Json::File(path)) => std::fs::write(path, text).with_context(|| format!("write {path}"))?,
     }
     let missed: Vec<&str> = rows.iter().filter(|row| !row.is_met()).map(|row| row.name.as_str()).collect();
-    if check && !missed.is_empty() {
+    if options.check && !missed.is_empty() {
         bail!("targets missed: {}", missed.join("; "));
     }
     Ok(())
 }
 
-fn parse<'a>(options: &[&'a str]) -> Result<(Option<&'a str>, bool)> {
-    match options {
-        [] => Ok((None, false)),
-        ["--check", rest @ ..] => Ok((parse(rest)?.0, true)),
-        ["--json", path, rest @ ..] => Ok((Some(path), parse(rest)?.1)),
+fn parse<'a>(words: &[&'a str]) -> Result<Options<'a>> {
+    match words {
+        [] => Ok(Options::default()),
+        ["--check", rest @ ..] => Ok(Options { check: true, ..parse(rest)? }),
+        ["--json", path, rest @ ..] if !path.starts_with("--") => {
+            Ok(Options { json: Some(Json::File(path)), ..parse(rest)? })
+        }
+        ["--json", rest @ ..] => Ok(Options { json: Some(Json::Printed), ..parse(rest)? }),
         [other, ..] => bail!("unknown option {other}"),
     }
 }
 
-fn in_process() -> Result<Vec<Row>> {
+fn in_process(data_dir: &Path) -> Result<Vec<Row>> {
     let mut command = cargo(&["bench", "--locked", "--package", "belljar-interpreter", "--bench", "run"]);
+    command.env("BELLJAR_DATA_DIR", data_dir);
     let name = shown(&command);
     eprintln!("$ {name}");
     let output =
@@ -48,4 +79,21 @@ fn in_process() -> Result<Vec<Row>> {
     }
     let text = String::from_utf8_lossy(&output.stdout);
     text.lines().filter(|line| line.starts_with('{')).map(Row::from_json).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_in_any_order() {
+        let file = Some(Json::File("rows.json"));
+        assert_eq!(parse(&["--json", "rows.json", "--check"]).unwrap(), Options { json: file, check: true });
+        assert_eq!(
+            parse(&["--json", "--check"]).unwrap(),
+            Options { json: Some(Json::Printed), check: true }
+        );
+        assert_eq!(parse(&[]).unwrap(), Options::default());
+        assert!(parse(&["--fast"]).is_err());
+    }
 }

@@ -15,7 +15,7 @@ const USAGE: &str = "usage: cargo xtask <chore>
   tidy         check layering, sizes, names and heads of all files
   test [NAME]  build the templates, run every test (as root: again as an ordinary user); NAME selects tests
   ci           format, tidy, clippy, docs, test: all that must hold before a merge
-  bench run [--json FILE] [--check]
+  bench run [--json [FILE]] [--check]
                speed against peers in the same run; --check fails when a target is missed";
 
 fn main() -> ExitCode {

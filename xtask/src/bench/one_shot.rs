@@ -6,14 +6,33 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+const PYTHON: &str = "/usr/bin/python3";
 const ROUNDS: usize = 40;
 const CODE: &str = "print(1)";
 
-/// Measures both; the first round of each is not counted (it may build the template and fill caches).
-pub fn measure(belljar: &Path) -> Result<Row> {
-    let belljar = belljar.to_str().context("name the binary")?;
-    let ours = || one(Command::new(belljar).args(["run", "--template", "python", "-c", CODE]));
-    let peer = || one(Command::new("python3").args(["-c", CODE]));
+/// Measures both, with the templates of `data_dir`.
+pub fn measure(belljar: &Path, data_dir: &Path) -> Row {
+    let (samples, failed) = match samples(belljar, data_dir) {
+        Ok(samples) => (samples, None),
+        Err(error) => (Default::default(), Some(format!("{error:#}"))),
+    };
+    Row {
+        name: "one-shot `belljar run`, no daemon".into(),
+        unit: "ms".into(),
+        ours: samples.0,
+        peer: Some((PYTHON.into(), samples.1)),
+        target: Target::Ratio(2.0, 100.0),
+        failed,
+    }
+}
+
+/// In turns; the first round of each is not counted (it may build the template and fill caches).
+fn samples(belljar: &Path, data_dir: &Path) -> Result<(Vec<f64>, Vec<f64>)> {
+    let ours = || {
+        let words = ["run", "--template", "python", "-c", CODE];
+        one(Command::new(belljar).args(words).env("BELLJAR_DATA_DIR", data_dir))
+    };
+    let peer = || one(Command::new(PYTHON).args(["-c", CODE]));
     ours()?;
     peer()?;
     let mut samples = (Vec::new(), Vec::new());
@@ -21,13 +40,7 @@ pub fn measure(belljar: &Path) -> Result<Row> {
         samples.0.push(ours()?);
         samples.1.push(peer()?);
     }
-    Ok(Row {
-        name: "one-shot `belljar run`, no daemon".into(),
-        unit: "ms".into(),
-        ours: samples.0,
-        peer: Some(("bare python3".into(), samples.1)),
-        target: Target::Ratio(2.0, 100.0),
-    })
+    Ok(samples)
 }
 
 /// Wall time of one run in milliseconds; a run that does not print 1 is an error, not a sample.

@@ -20,17 +20,19 @@ pub struct Row {
     pub name: String,
     /// Of all samples: `ms`, `MiB`.
     pub unit: String,
-    /// Ours.
+    /// Ours; empty when the row could not be measured.
     pub ours: Vec<f64>,
     /// The peer's name and samples, taken in turns with ours.
     pub peer: Option<(String, Vec<f64>)>,
     /// What must be reached.
     pub target: Target,
+    /// Why there are no samples. Such a row misses its target.
+    pub failed: Option<String>,
 }
 
 impl Row {
     /// Reads `{"name":…,"unit":"ms","ours":[…],"peer":{"name":…,"samples":[…]}|null,"ratio_max":N}`, or with `"max":N`
-    /// instead of `ratio_max`.
+    /// instead of `ratio_max`. A row that could not be measured has `"failed":"why"` instead of samples.
     pub fn from_json(line: &str) -> Result<Row> {
         let value: Value = serde_json::from_str(line).with_context(|| format!("read the row {line}"))?;
         let samples = |value: &Value| -> Vec<f64> {
@@ -48,10 +50,11 @@ impl Row {
                 (None, Some(most)) => Target::Most(most),
                 _ => bail!("a row has one target: {line}"),
             },
+            failed: text(&value["failed"]),
         };
-        if row.ours.is_empty()
-            || matches!(row.target, Target::Ratio(..)) && row.peer.as_ref().is_none_or(|p| p.1.is_empty())
-        {
+        let alone =
+            matches!(row.target, Target::Ratio(..)) && row.peer.as_ref().is_none_or(|p| p.1.is_empty());
+        if row.failed.is_none() && (row.ours.is_empty() || alone) {
             bail!("a row without samples: {line}");
         }
         Ok(row)
@@ -64,6 +67,9 @@ impl Row {
 
     /// Whether the target is reached.
     pub fn is_met(&self) -> bool {
+        if self.failed.is_some() {
+            return false;
+        }
         let ours = quantile(&self.ours, 0.5);
         match (self.target, &self.peer) {
             (Target::Most(most), _) => ours <= most,
@@ -92,8 +98,13 @@ pub fn quantile(samples: &[f64], share: f64) -> f64 {
 /// The table for people: under each thing of ours its peer.
 pub fn render(rows: &[Row]) -> String {
     let width = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0).max(24);
-    let mut text = format!("\n{:width$} {:>9} {:>9} {:>9} {:>7}  target\n", "", "p50", "p99", "min", "ratio");
+    let heads = ["p50", "p99", "min", "samples"].map(|head| format!("{head:>9}")).join(" ");
+    let mut text = format!("\n{:width$} {heads} {:>7}  target\n", "", "ratio");
     for row in rows {
+        if let Some(why) = &row.failed {
+            let _ = writeln!(text, "{:width$} FAILED: {why}", row.name);
+            continue;
+        }
         let ratio = row.ratio().map_or(String::new(), |ratio| format!("{ratio:.3}"));
         let verdict = if row.is_met() { "met" } else { "MISSED" };
         let numbers = numbers(&row.ours);
@@ -108,7 +119,7 @@ pub fn render(rows: &[Row]) -> String {
 
 fn numbers(samples: &[f64]) -> String {
     let [p50, p99, min] = [0.5, 0.99, 0.0].map(|share| quantile(samples, share));
-    format!("{p50:>9.2} {p99:>9.2} {min:>9.2}")
+    format!("{p50:>9.2} {p99:>9.2} {min:>9.2} {:>9}", samples.len())
 }
 
 /// The table for programs.
@@ -116,8 +127,9 @@ pub fn to_json(rows: &[Row]) -> Value {
     let side = |samples: &[f64]| json!({ "p50": quantile(samples, 0.5), "p99": quantile(samples, 0.99), "min": quantile(samples, 0.0), "count": samples.len() });
     let row = |row: &Row| {
         let peer = row.peer.as_ref().map(|(name, samples)| json!({ "name": name, "samples": side(samples) }));
-        json!({ "name": row.name, "unit": row.unit, "ours": side(&row.ours), "peer": peer, "ratio": row.ratio(),
-                "target": row.target_text(), "met": row.is_met() })
+        let ours = row.failed.is_none().then(|| side(&row.ours));
+        json!({ "name": row.name, "unit": row.unit, "ours": ours, "peer": peer, "ratio": row.ratio(),
+                "target": row.target_text(), "met": row.is_met(), "failed": row.failed })
     };
     rows.iter().map(row).collect()
 }
@@ -145,6 +157,16 @@ mod tests {
         let table = render(&[row.clone(), slow]);
         assert!(table.contains("≤ 1.2 × met") && table.contains("≤ 0.5 × + 0.9 ms MISSED"), "{table}");
         assert_eq!(to_json(&[row])[0]["peer"]["samples"]["p50"], 2.0);
+    }
+
+    #[test]
+    fn a_row_that_failed_misses_its_target_and_says_why() {
+        let row =
+            Row::from_json(r#"{"name":"fresh","unit":"ms","failed":"no room","ratio_max":1.2}"#).unwrap();
+        assert!(!row.is_met());
+        assert!(render(std::slice::from_ref(&row)).contains("FAILED: no room"));
+        let json = to_json(&[row]);
+        assert_eq!((&json[0]["failed"], &json[0]["ours"]), (&"no room".into(), &Value::Null));
     }
 
     #[test]

@@ -19,17 +19,25 @@ pub(super) fn prepare(data_dir: &Path, template: Option<&TemplateRoot>) -> Resul
     if ready.is_dir() {
         return Ok(ready);
     }
-    let aside = parent.join(format!(".making-{}-{:016x}", std::process::id(), hasher.finish()));
-    write(&aside).and_then(|()| compile(&aside, template)).map_err(|error| StartError {
+    // A name that no other process or thread has, also not one that sees other process ids.
+    let aside = parent.join(format!(".making-{:032x}", crate::ids::random()));
+    let made = write(&aside).and_then(|()| compile(&aside, template)).and_then(|()| publish(&aside, &ready));
+    if made.is_err() {
+        let _ = std::fs::remove_dir_all(&aside);
+    }
+    made.map(|()| ready).map_err(|error| StartError {
         code: "data_dir",
         message: format!("cannot write the driver to {}: {error}", parent.display()),
         hint: Some("set BELLJAR_DATA_DIR to a directory that you can write".into()),
-    })?;
-    // Another process may have been quicker; its files are the same.
-    if std::fs::rename(&aside, &ready).is_err() {
-        let _ = std::fs::remove_dir_all(&aside);
+    })
+}
+
+/// Gives a whole directory its name. Somebody else may have been quicker; those files are the same.
+fn publish(aside: &Path, ready: &Path) -> std::io::Result<()> {
+    match std::fs::rename(aside, ready) {
+        Err(_) if ready.is_dir() => std::fs::remove_dir_all(aside),
+        renamed => renamed,
     }
-    Ok(ready)
 }
 
 fn write(folder: &Path) -> std::io::Result<()> {
@@ -61,4 +69,37 @@ fn readable(path: &Path) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_at_once_find_the_same_whole_driver() {
+        let data = tempfile::tempdir().unwrap();
+        let go = std::sync::Barrier::new(8);
+        let paths: Vec<PathBuf> = std::thread::scope(|scope| {
+            let one = || {
+                go.wait();
+                let path = prepare(data.path(), None).unwrap();
+                for (name, content) in FILES {
+                    assert_eq!(std::fs::read_to_string(path.join(name)).unwrap(), *content, "{name}");
+                }
+                path
+            };
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(one)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(paths.iter().all(|path| *path == paths[0]));
+        let left: Vec<_> = std::fs::read_dir(data.path().join("drivers")).unwrap().collect();
+        assert_eq!(left.len(), 1, "nothing is left behind");
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_written_is_named() {
+        let error = prepare(Path::new("/proc/nowhere"), None).unwrap_err();
+        assert_eq!(error.code, "data_dir");
+        assert!(error.message.contains("/proc/nowhere/drivers"), "{}", error.message);
+    }
 }

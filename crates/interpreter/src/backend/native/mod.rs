@@ -18,6 +18,7 @@ use protocol::{Isolation, Level, SandboxId, Strength, Wall};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::runtime::RuntimeFlavor;
 
 /// What all sandboxes of a jailer have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -91,7 +92,12 @@ impl Backend for Native {
     }
 
     fn start(&self, request: StartRequest) -> Later<'_, Result<Started, StartError>> {
-        Box::pin(async move { tokio::task::block_in_place(|| self.begin(&request)) })
+        Box::pin(async move {
+            match tokio::runtime::Handle::current().runtime_flavor() {
+                RuntimeFlavor::MultiThread => tokio::task::block_in_place(|| self.begin(&request)),
+                _ => self.begin(&request),
+            }
+        })
     }
 
     fn probe(&self) -> Probe {

@@ -1,0 +1,5 @@
+//! The native backend as one part of a host process: what other processes, other runtimes and other users do to it.
+
+mod beside;
+mod place;
+mod stubborn;

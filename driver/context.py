@@ -3,6 +3,7 @@
 Used by the fresh interpreter (`driver.py`) and by the zygote's children (`zygote.py`) alike.
 """
 
+import errno
 import fcntl
 import os
 import random
@@ -118,12 +119,13 @@ class Context:
         self.interrupts.begin()
         self.publisher.begin(header["execution"])
         descriptors = self.channel.take_descriptors(2)
-        if len(descriptors) == 2:
-            streams.connect(*descriptors)
+        streams.connect(descriptors)
         streams.ensure_open()
         with self.interrupts:
             status, exit_code = "error", EXIT_ERROR
             try:
+                if self.channel.lost_descriptors():
+                    raise OSError(errno.EMFILE, "no file descriptor is left for the output of this cell")
                 status, exit_code = self._run(payload)
             except BaseException as error:
                 self._report_last_resort(error)
@@ -203,11 +205,11 @@ def hide(descriptor):
     """Move the driver's socket away from the numbers that programs commonly touch."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     ceiling = 4096 if soft == resource.RLIM_INFINITY else min(soft, 4096)
-    lowest = max(16, ceiling - 16 - random.SystemRandom().randrange(max(1, ceiling // 8)))
+    lowest = max(3, ceiling - 16 - random.SystemRandom().randrange(max(1, ceiling // 8)))
     try:
         moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, lowest)
     except OSError:
-        moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 16)
+        moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
     os.close(descriptor)
     return moved
 

@@ -72,6 +72,7 @@ class Channel:
         self.sock = sock
         self._buffer = bytearray()
         self._descriptors = []
+        self._lost = False
 
     def receive(self):
         """Return the next `(header, payload)`; raise `EndOfStream` or `FrameError`."""
@@ -88,6 +89,11 @@ class Channel:
         for descriptor in surplus:
             os.close(descriptor)
         return taken
+
+    def lost_descriptors(self):
+        """Whether descriptors could not arrive since this was asked last: too many were open."""
+        lost, self._lost = self._lost, False
+        return lost
 
     def send(self, header, payload=b""):
         """Send one frame whole."""
@@ -128,9 +134,10 @@ class Channel:
 
     def _fill(self):
         want = max(CHUNK_BYTES, min(self._missing_bytes(), 1 << 20))
-        chunk, ancillary, _, _ = self.sock.recvmsg(
+        chunk, ancillary, flags, _ = self.sock.recvmsg(
             want, ANCILLARY_BYTES, socket.MSG_CMSG_CLOEXEC
         )
+        self._lost = self._lost or bool(flags & socket.MSG_CTRUNC)
         self._descriptors += received_descriptors(ancillary)
         if not chunk:
             raise EndOfStream

@@ -21,7 +21,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.profiledir import ProfileDir
 from traitlets import Any, Type
 
-from . import faults
+from . import faults, streams
 
 # Anything that IPython's input transformers might change. A false hit costs time only.
 SPECIAL = re.compile(
@@ -218,6 +218,7 @@ class Shell(InteractiveShell):
             return
         self._reported = value
         self.faults_reported += 1
+        streams.release_spares()
         self.publisher.publish_fault(faults.describe(kind, value, trace, syntax))
 
     def showtraceback(self, exc_tuple=None, filename=None, tb_offset=None,

@@ -5,12 +5,18 @@ is what the descriptors beneath them lead to.
 """
 
 import builtins
+import fcntl
 import io
 import os
 import sys
 
 _python_input = builtins.input
 _flush_stdio = None
+# Held back while a cell runs: one that opens too many files must still be able to end, and the
+# next one's streams to arrive.
+SPARES = 2
+SPARES_FROM = 32
+_spares = []
 
 
 def text_stream(descriptor):
@@ -67,11 +73,39 @@ def _input(prompt="", /):
 _input.__name__ = _input.__qualname__ = "input"
 
 
-def connect(stdout, stderr):
-    """Make descriptors 1 and 2 lead to these, and close the originals."""
-    for source, target in ((stdout, 1), (stderr, 2)):
+def connect(descriptors):
+    """Make descriptors 1 and 2 lead to these, as far as they came, and close the originals."""
+    for source, target in zip(descriptors, (1, 2)):
         os.dup2(source, target)
         os.close(source)
+    _hold_spares()
+
+
+def _hold_spares():
+    """Take the spares again; they have high numbers where the limit leaves room for that."""
+    while len(_spares) < SPARES:
+        try:
+            # O_PATH: no file that a cell opened looks like this one.
+            spare = os.open(os.devnull, os.O_PATH | os.O_CLOEXEC)
+        except OSError:
+            return  # other threads of the cell were quicker
+        try:
+            _spares.append(fcntl.fcntl(spare, fcntl.F_DUPFD_CLOEXEC, SPARES_FROM))
+            os.close(spare)
+        except OSError:
+            _spares.append(spare)
+
+
+def release_spares():
+    """Give the spares up: for telling of an error, and for the descriptors that come next."""
+    while _spares:
+        spare = _spares.pop()
+        try:
+            # The cell may have closed it, and have a file of its own at that number.
+            if fcntl.fcntl(spare, fcntl.F_GETFL) & os.O_PATH:
+                os.close(spare)
+        except OSError:
+            continue
 
 
 def disconnect():
@@ -80,7 +114,13 @@ def disconnect():
     Leaves 0, 1 and 2 open whatever the cell closed: a descriptor that arrives later must not
     get one of these numbers.
     """
-    null = os.open(os.devnull, os.O_RDWR)
+    release_spares()
+    try:
+        null = os.open(os.devnull, os.O_RDWR)
+    except OSError:
+        # Not one is left: these two have to go first.
+        os.closerange(1, 3)
+        null = os.open(os.devnull, os.O_RDWR)
     while null < 2:
         null = os.dup(null)
     os.dup2(null, 1)

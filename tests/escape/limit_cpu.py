@@ -1,6 +1,7 @@
 # promise: the CPU limit counts all processes together, also those that were waited for
 # outcome: timeout
 # limits: cpu=2 timeout=60
+# needs-wall: cgroup
 import os
 
 while True:

@@ -1,6 +1,7 @@
 # promise: memory that belongs to no process (memfd, pipes, sockets, shared segments) counts as well
 # outcome: out_of_memory|ok
 # limits: memory=128M open_files=512
+# needs-wall: cgroup
 import mmap, os, socket
 
 total = 0

@@ -73,9 +73,15 @@ pub fn rooms() -> HashSet<Process> {
     below(std::process::id()).into_iter().filter(|process| process.is_room()).collect()
 }
 
-/// A room with everything in it.
+/// A room with everything in it: what the zygote forked into it is not below its first process.
 pub fn inhabitants(room: Process) -> HashSet<Process> {
+    let space = |process: Process| std::fs::read_link(format!("/proc/{}/ns/pid", process.pid)).ok();
+    let rooms = space(room);
+    let inside = all().into_iter().map(|(process, _)| process).filter(|process| space(*process) == rooms);
     let mut all = below(room.pid);
+    if rooms.is_some() {
+        all.extend(inside);
+    }
     all.insert(room);
     all
 }

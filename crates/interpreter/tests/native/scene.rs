@@ -3,7 +3,7 @@
 use crate::program::Program;
 use crate::{afterwards, host};
 use interpreter::{
-    Caller, Error, ExecuteRequest, Interpreter, Place, Preload, Sandbox, SandboxRequest, Settings,
+    Caller, Context, Error, ExecuteRequest, Interpreter, Place, Preload, Sandbox, SandboxRequest, Settings,
 };
 use protocol::{Language, Limits, Outcome, Status, Wall};
 use std::path::{Path, PathBuf};
@@ -67,13 +67,13 @@ impl Scene {
         stage: &Stage,
         code: impl Into<Vec<u8>>,
         language: Language,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<(Outcome, Option<Arc<Context>>), Error> {
         let request = ExecuteRequest::new(code, language, Place::Sandbox(stage.sandbox.clone()));
         let execution = self.interpreter.execute(&Caller::local(), request).await?;
-        let id = execution.id().clone();
+        let (id, context) = (execution.id().clone(), execution.context());
         let outcome = execution.outcome().await;
         assert_eq!(outcome.id, id, "an outcome of another execution");
-        Ok(outcome)
+        Ok((outcome, context))
     }
 
     /// Runs a program and looks at everything that it may have touched.
@@ -98,7 +98,8 @@ impl Scene {
             return Err(format!("the walls are {walls:?}, the control groups {grouped:?}"));
         }
         let outcome = self.execute(&stage, program.code.as_str(), program.language).await;
-        let outcome = outcome.map_err(|error| format!("cannot {error}"))?;
+        // While its context lives, so does what the program left behind.
+        let (outcome, _context) = outcome.map_err(|error| format!("cannot {error}"))?;
         judge(program, &outcome)?;
         afterwards::check(program, &stage, &outcome).await?;
         self.same_sandbox(program, &stage).await?;
@@ -113,7 +114,7 @@ impl Scene {
             return if program.is_benign() { Err("the sandbox is gone".into()) } else { Ok(()) };
         }
         let outcome = match self.execute(stage, hello(program.language), program.language).await {
-            Ok(outcome) => outcome,
+            Ok((outcome, _)) => outcome,
             Err(_) if !program.is_benign() => return Ok(()),
             Err(error) => return Err(format!("next in the same sandbox: cannot {error}")),
         };
@@ -133,7 +134,7 @@ impl Scene {
         let stage = self.stage(Limits::default(), program.template).await;
         let stage = stage.map_err(|error| format!("next in another sandbox: cannot {error}"))?;
         let outcome = self.execute(&stage, hello(program.language), program.language).await;
-        let outcome = outcome.map_err(|error| format!("next in another sandbox: cannot {error}"))?;
+        let (outcome, _) = outcome.map_err(|error| format!("next in another sandbox: cannot {error}"))?;
         if outcome.status != Status::Ok || outcome.stdout != "hello\n" {
             return Err(format!("next in another sandbox: {}", told(&outcome)));
         }

@@ -221,6 +221,9 @@ fn zygote(imports: String) -> ToJailer {
         // The home is a room's; the zygote's imports may write here only.
         ("IPYTHONDIR", "/tmp/ipython"),
         ("MPLCONFIGDIR", "/tmp/matplotlib"),
+        // Arrow's own allocator takes 1 GiB of addresses at once, which would count as every context's memory
+        // where only RLIMIT_DATA limits it.
+        ("ARROW_DEFAULT_MEMORY_POOL", "system"),
     ];
     ToJailer::Zygote {
         name: ZYGOTE.into(),

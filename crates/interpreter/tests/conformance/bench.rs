@@ -2,24 +2,24 @@
 
 use interpreter::{
     Caller, Context, ContextRequest, ExecuteRequest, Interpreter, Place, Preload, Sandbox, SandboxRequest,
-    Settings,
+    Settings, template::Store,
 };
-use protocol::{Language, Limits, Outcome, Status};
+use protocol::{Category, Language, Limits, Outcome, Status};
 use std::{io::Write, path::PathBuf, sync::Arc};
 
 /// A backend under test.
 pub struct Bench {
     pub interpreter: Interpreter,
+    /// The running test, as the test program names it.
+    pub test: &'static str,
+    template: &'static str,
 }
 
 impl Bench {
     /// Opens it; `None` where it cannot run on this host.
-    pub async fn open(backend: &str, test: &str) -> Option<Bench> {
-        let tmp = || PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("conformance");
-        let data_dir = std::env::var_os("BELLJAR_DATA_DIR").map_or_else(tmp, PathBuf::from);
-        let settings = Settings { data_dir, backend: Some(backend.to_owned()), preload: Preload::Lazy };
-        let interpreter = Interpreter::open(settings).unwrap();
-        let found = interpreter.backends().iter().find(|found| found.name() == backend).unwrap();
+    pub async fn open(backend: &str, test: &'static str) -> Option<Bench> {
+        let bench = Bench { interpreter: interpreter(backend, Preload::Lazy), test, template: "python" };
+        let found = bench.interpreter.backends().iter().find(|found| found.name() == backend).unwrap();
         let probe = found.probe();
         if !probe.usable {
             let lacks = probe.checks.iter().filter(|check| check.needed && !check.holds);
@@ -27,8 +27,7 @@ impl Bench {
             skip(backend, test, &format!("{backend} cannot run here: {}", lacks.join(", ")));
             return None;
         }
-        let bench = Bench { interpreter };
-        match bench.interpreter.create_sandbox(&Caller::local(), request(Limits::default())).await {
+        match bench.interpreter.create_sandbox(&Caller::local(), bench.request(Limits::default())).await {
             Ok(_) => Some(bench),
             Err(error) if error.code() == "offline" => {
                 skip("network", test, "there is no template and no network");
@@ -38,9 +37,26 @@ impl Bench {
         }
     }
 
+    /// The same backend with a larger template, imported ahead of time; `None` where it is not built.
+    pub async fn with(&self, template: &'static str) -> Option<Bench> {
+        let built = Store::open(&data_dir()).unwrap().list();
+        if !built.iter().any(|found| found.recipe.name == template && found.built.is_some()) {
+            skip("python", self.test, &format!("`belljar template build {template}` was not run"));
+            return None;
+        }
+        let backend = self.python(Limits::default()).await.sandbox().isolation().backend;
+        Some(Bench { interpreter: interpreter(&backend, Preload::Full), test: self.test, template })
+    }
+
+    /// What a sandbox of this bench is asked for with.
+    pub fn request(&self, limits: Limits) -> SandboxRequest {
+        SandboxRequest { template: Some(self.template.to_owned()), limits, ..SandboxRequest::default() }
+    }
+
     /// A sandbox with these limits.
     pub async fn sandbox(&self, limits: Limits) -> Arc<Sandbox> {
-        self.interpreter.create_sandbox(&Caller::local(), request(limits)).await.unwrap()
+        let made = self.interpreter.create_sandbox(&Caller::local(), self.request(limits)).await;
+        made.unwrap_or_else(|error| panic!("cannot {error}"))
     }
 
     /// A Python context in a new sandbox with these limits.
@@ -48,9 +64,31 @@ impl Bench {
         self.sandbox(limits).await.create_context(ContextRequest::default()).await.unwrap()
     }
 
+    /// A context of another language; `None` where its interpreter is not on this host.
+    pub async fn speaking(&self, language: Language) -> Option<Arc<Context>> {
+        let request = ContextRequest { language, ..ContextRequest::default() };
+        let context = self.sandbox(Limits::default()).await.create_context(request).await.unwrap();
+        let outcome = self.run(&context, "").await;
+        if outcome.exit_code == 127 {
+            assert_eq!(outcome.error.unwrap().name, "InterpreterMissing");
+            let what = if language == Language::Javascript { "node" } else { "bash" };
+            skip(what, self.test, &format!("there is no {language} interpreter"));
+            return None;
+        }
+        assert_eq!(outcome.status, Status::Ok, "{outcome:?}");
+        Some(context)
+    }
+
     /// Runs code in a context.
     pub async fn run(&self, context: &Arc<Context>, code: &str) -> Outcome {
         self.execute(ExecuteRequest::new(code, context.language(), Place::Context(context.clone()))).await
+    }
+
+    /// Runs code in a context, for so many milliseconds at most.
+    pub async fn within(&self, context: &Arc<Context>, code: &str, timeout_ms: u64) -> Outcome {
+        let place = Place::Context(context.clone());
+        let request = ExecuteRequest::new(code, context.language(), place);
+        self.execute(ExecuteRequest { timeout_ms: Some(timeout_ms), ..request }).await
     }
 
     /// Runs code that has to succeed; gives back what it printed.
@@ -62,7 +100,7 @@ impl Bench {
 
     /// Runs Python in a sandbox of its own.
     pub async fn fresh(&self, code: &str) -> Outcome {
-        let place = Place::Fresh(request(Limits::default()));
+        let place = Place::Fresh(self.request(Limits::default()));
         self.execute(ExecuteRequest::new(code, Language::Python, place)).await
     }
 
@@ -71,15 +109,30 @@ impl Bench {
         let execution = self.interpreter.execute(&Caller::local(), request).await;
         execution.unwrap_or_else(|error| panic!("cannot {error}")).outcome().await
     }
+
+    /// Says why a test does not run, or fails where it has to.
+    pub fn skip(&self, what: &str, why: &str) {
+        skip(what, self.test, why);
+    }
 }
 
-/// A sandbox with the smallest template.
-pub fn request(limits: Limits) -> SandboxRequest {
-    SandboxRequest { template: Some("python".to_owned()), limits, ..SandboxRequest::default() }
+/// The kind of an outcome's error.
+pub fn category(outcome: &Outcome) -> Option<Category> {
+    outcome.error.as_ref().map(|error| error.category)
 }
 
-/// Says why a test does not run, or fails where it has to.
-pub fn skip(what: &str, test: &str, why: &str) {
+fn interpreter(backend: &str, preload: Preload) -> Interpreter {
+    let settings = Settings { data_dir: data_dir(), backend: Some(backend.to_owned()), preload };
+    Interpreter::open(settings).unwrap()
+}
+
+/// Where `cargo xtask test` keeps templates.
+fn data_dir() -> PathBuf {
+    let beside = || PathBuf::from(env!("CARGO_TARGET_TMPDIR")).with_file_name("belljar");
+    std::env::var_os("BELLJAR_DATA_DIR").map_or_else(beside, PathBuf::from)
+}
+
+fn skip(what: &str, test: &str, why: &str) {
     let required = std::env::var("BELLJAR_REQUIRE").unwrap_or_default();
     assert!(!required.split(',').any(|name| name.trim() == what), "{what} is required: {why}");
     eprintln!("skipped {test}: {why}");

@@ -15,6 +15,24 @@ pub async fn exceptions_with_lines(bench: Bench) {
     assert!(!traceback.contains("/.belljar/driver"), "{traceback}");
 }
 
+pub async fn lines_of_other_cells(bench: Bench) {
+    let context = bench.python(Limits::default()).await;
+    bench.print(&context, "def broken():\n    # a comment\n    raise KeyError('k')").await;
+    let error = bench.run(&context, "\n\nprint('on')\nbroken()").await.error.unwrap();
+    let traceback = error.traceback.join("\n");
+    assert!(traceback.contains("broken()") && traceback.contains("raise KeyError('k')"), "{traceback}");
+    assert_eq!((error.name.as_str(), error.line), ("KeyError", Some(4)), "the line of the cell that ran");
+    for (code, line) in [
+        ("import json\n\njson.loads('{')", 3),
+        ("x = [\n    1,\n    1 / 0,\n]", 3),
+        ("raise RuntimeError('a') from ValueError('b')", 1),
+        ("import asyncio\nasync def f():\n    raise OSError(2, 'gone')\nawait f()", 3),
+    ] {
+        let error = bench.run(&context, code).await.error.unwrap();
+        assert_eq!(error.line, Some(line), "{code}: {error:?}");
+    }
+}
+
 pub async fn syntax_errors(bench: Bench) {
     let context = bench.python(Limits::default()).await;
     for (code, line) in [("x = (", 1), ("print(1)\nif", 2), ("a\n  b", 2)] {
@@ -30,8 +48,16 @@ pub async fn syntax_errors(bench: Bench) {
 }
 
 pub async fn exit_codes(bench: Bench) {
-    for (code, exit_code) in [("exit(0)", 0), ("import sys\nsys.exit(7)", 7), ("raise SystemExit('why')", 1)]
-    {
+    for (code, exit_code) in [
+        ("exit(0)", 0),
+        ("import sys\nsys.exit(7)", 7),
+        ("raise SystemExit('why')", 1),
+        ("quit(300)", 44),
+        ("import sys\nsys.exit(-1)", 255),
+        ("exit", 0),
+        ("raise SystemExit(None)", 0),
+        ("raise SystemExit([1])", 1),
+    ] {
         let outcome = bench.fresh(code).await;
         let status = if exit_code == 0 { Status::Ok } else { Status::Error };
         assert_eq!(

@@ -62,3 +62,55 @@ pub async fn strange_names(bench: Bench) {
     }
     assert!(files.read("pipe", tokio::io::sink()).await.is_err(), "a pipe is not read");
 }
+
+pub async fn refusals(bench: Bench) {
+    let context = bench.python(Limits::default()).await;
+    let files = context.sandbox().files();
+    bench
+        .print(&context, "import os\nos.mkdir('closed', 0)\nos.mkdir('full')\nopen('full/f', 'w').close()")
+        .await;
+    for (error, errno) in [
+        (files.read("none", tokio::io::sink()).await.unwrap_err(), 2),
+        (files.read("full", tokio::io::sink()).await.unwrap_err(), 21),
+        (files.read("full/f/g", tokio::io::sink()).await.unwrap_err(), 20),
+        (files.write("full", &b"x"[..], 0o644).await.unwrap_err(), 21),
+        (files.write(&"n".repeat(300), &b"x"[..], 0o644).await.unwrap_err(), 36),
+        (files.rename("none", "some").await.unwrap_err(), 2),
+        (files.remove("none").await.unwrap_err(), 2),
+        (files.list("none", 1).await.unwrap_err(), 2),
+        (files.list("full/f", 1).await.unwrap_err(), 20),
+        (files.make_dir("/etc/new").await.unwrap_err(), 30),
+    ] {
+        let Error::File(file) = &error else { panic!("{error:?}") };
+        assert_eq!(file.errno(), Some(errno), "{error}");
+        assert!(!error.to_string().contains("os error"), "{error}");
+    }
+    for path in ["", "a\0b"] {
+        assert!(files.read(path, tokio::io::sink()).await.is_err(), "{path:?}");
+        assert!(files.write(path, &b"x"[..], 0o644).await.is_err(), "{path:?}");
+        assert!(files.stat(path).await.is_err(), "{path:?}");
+    }
+}
+
+pub async fn directories(bench: Bench) {
+    let context = bench.python(Limits::default()).await;
+    let files = context.sandbox().files();
+    files.make_dir("a/b/c").await.unwrap();
+    files.make_dir("a/b/c").await.expect("it is there already");
+    let code = "import os\nfor n in range(300):\n    os.makedirs(f'a/b/{n}/x')\n    open(f'a/b/{n}/x/f', 'w').write('1')\n\
+        os.symlink('/usr', 'a/link')\nos.chmod('a/b/7/x', 0)\nos.chmod('a/b/8', 0o500)";
+    assert_eq!(bench.run(&context, code).await.status, Status::Ok);
+    assert_eq!(files.list("a", 1).await.unwrap().len(), 2);
+    assert!(files.list("a", 9).await.unwrap().len() > 800);
+    let link = files.stat("a/link").await.unwrap();
+    assert_eq!(link.kind, EntryKind::Symlink, "a link is told as such");
+    files.rename("a", "moved").await.unwrap();
+    files.remove("moved").await.unwrap();
+    assert_eq!(files.list("/workspace", 1).await.unwrap(), vec![], "all of it is gone");
+    assert!(files.stat("/usr/bin").await.is_ok(), "and what a link led to is not");
+    let deep = "for n in range(2000):\n    os.mkdir('d')\n    os.chdir('d')\nos.chdir('/workspace')";
+    assert_eq!(bench.run(&context, deep).await.status, Status::Ok);
+    files.list("/workspace", 5000).await.unwrap();
+    files.remove("d").await.unwrap();
+    assert_eq!(files.list("/workspace", 1).await.unwrap(), vec![]);
+}

@@ -1,38 +1,115 @@
 //! Bash and JavaScript beside Python, and what isolation is told.
 
 use crate::bench::Bench;
-use interpreter::ContextRequest;
-use protocol::{Language, Limits, Status, Wall};
+use protocol::{Category, Language, Status, Wall};
 use serde_json::json;
 
 pub async fn bash_keeps_state(bench: Bench) {
-    let sandbox = bench.sandbox(Limits::default()).await;
-    let request = ContextRequest { language: Language::Bash, ..ContextRequest::default() };
-    let context = sandbox.create_context(request).await.unwrap();
-    bench.print(&context, "x=1; export Y=2; mkdir d; cd d; f() { echo \"f $1\"; }").await;
-    let told = bench.print(&context, "echo $x; sh -c 'echo $Y'; pwd; f 3").await;
-    assert_eq!(told, "1\n2\n/workspace/d\nf 3\n");
-    let failed = bench.run(&context, "echo before; false").await;
-    assert_eq!((failed.status, failed.exit_code, failed.stdout.as_str()), (Status::Error, 1, "before\n"));
-    assert_eq!(bench.run(&context, "exit 3").await.exit_code, 3);
+    let Some(context) = bench.speaking(Language::Bash).await else { return };
+    bench
+        .print(
+            &context,
+            "x=1; export Y=2; a=(p 'q r'); mkdir d; cd d; f() { echo \"f $1\"; }; shopt -s nullglob",
+        )
+        .await;
+    let told = bench.print(&context, "echo $x; sh -c 'echo $Y'; pwd; f 3; echo \"${a[1]}\" *").await;
+    assert_eq!(told, "1\n2\n/workspace/d\nf 3\nq r \n");
     let loud = bench.run(&context, "echo o; echo e >&2").await;
     assert_eq!((loud.stdout.as_str(), loud.stderr.as_str()), ("o\n", "e\n"));
+    assert_eq!(
+        bench.print(&context, "echo 'größe 图' | rev; printf 'no newline'").await,
+        "图 eßörg\nno newline"
+    );
+    assert_eq!(
+        bench.print(&context, "cat <<END\nhere $x\nEND\nread line || echo eof").await,
+        "here 1\neof\n"
+    );
+    assert_eq!(bench.run(&context, "echo made > made.txt").await.files[0].path, "d/made.txt");
+}
+
+pub async fn bash_errors(bench: Bench) {
+    let Some(context) = bench.speaking(Language::Bash).await else { return };
+    bench.print(&context, "x=kept").await;
+    for (code, exit_code, stdout) in [
+        ("echo before; false", 1, "before\n"),
+        ("exit 3", 3, ""),
+        ("(exit 4)", 4, ""),
+        ("set -e\necho one\nfalse\necho two", 1, "one\n"),
+        ("set +e; no_such_program", 127, ""),
+        ("/etc/passwd", 126, ""),
+        ("kill -9 $(sh -c 'echo $$; sleep 0' & echo $!) 2>/dev/null; exit 300", 44, ""),
+        ("return 2", 2, ""),
+    ] {
+        let outcome = bench.run(&context, code).await;
+        let seen = (outcome.status, outcome.exit_code, outcome.context_alive, outcome.stdout.as_str());
+        assert_eq!(seen, (Status::Error, exit_code, true, stdout), "{code}: {outcome:?}");
+        assert_eq!(bench.print(&context, "echo $x").await, "kept\n", "{code}");
+    }
+    let syntax = bench.run(&context, "echo on\nif").await;
+    let error = syntax.error.unwrap();
+    assert_eq!((error.category, syntax.context_alive), (Category::Syntax, true), "{error:?}");
+    let gone = bench.run(&context, "kill -9 $$").await;
+    assert_eq!((gone.status, gone.exit_code, gone.context_alive), (Status::Killed, 137, false), "{gone:?}");
 }
 
 pub async fn javascript_keeps_state(bench: Bench) {
-    let sandbox = bench.sandbox(Limits::default()).await;
-    let request = ContextRequest { language: Language::Javascript, ..ContextRequest::default() };
-    let context = sandbox.create_context(request).await.unwrap();
-    let first = bench.run(&context, "const x = 20; function double(n) { return 2 * n }").await;
-    if first.exit_code == 127 {
-        assert_eq!(first.error.unwrap().name, "InterpreterMissing");
-        return crate::bench::skip("node", "languages::javascript_keeps_state", "there is no Node.js");
+    let Some(context) = bench.speaking(Language::Javascript).await else { return };
+    bench
+        .print(
+            &context,
+            "const x = 20; let y = 1; class C { get z() { return x } }; function double(n) { return 2 * n }",
+        )
+        .await;
+    let outcome = bench.run(&context, "console.log('log'); console.error('err'); double(x) + 2").await;
+    let seen = (outcome.stdout.as_str(), outcome.stderr.as_str(), outcome.results.len());
+    assert_eq!(seen, ("log\n", "err\n", 1));
+    for (code, text) in [
+        ("double(x) + 2", Some("42")),
+        ("y += 1; y", Some("2")),
+        ("new C().z", Some("20")),
+        ("await new Promise(done => setTimeout(() => done('late'), 20))", Some("'late'")),
+        ("const x = 5; x", Some("5")),
+        ("undefined", None),
+        ("({ a: [1, { b: 2 }] })", Some("{ a: [ 1, { b: 2 } ] }")),
+        ("`größe ${'图'}`", Some("'größe 图'")),
+        ("const { a, ...rest } = { a: 1, b: 2 }; rest", Some("{ b: 2 }")),
+    ] {
+        let outcome = bench.run(&context, code).await;
+        assert_eq!(outcome.status, Status::Ok, "{code}: {outcome:?}");
+        let seen = outcome.results.first().map(|bundle| bundle.data["text/plain"].clone());
+        assert_eq!(seen, text.map(|text| json!(text)), "{code}");
     }
-    let outcome = bench.run(&context, "console.log('log'); double(x) + 2").await;
-    assert_eq!((outcome.stdout.as_str(), outcome.results.len()), ("log\n", 1));
-    assert_eq!(outcome.results[0].data["text/plain"], json!("42"));
-    let failed = bench.run(&context, "null.x").await;
-    assert_eq!(failed.error.unwrap().name, "TypeError");
+    let code = "require('fs').writeFileSync('made.txt', 'x'); process.cwd()";
+    let outcome = bench.run(&context, code).await;
+    assert_eq!(outcome.results[0].data["text/plain"], json!("'/workspace'"));
+    assert_eq!(outcome.files[0].path, "made.txt");
+}
+
+pub async fn javascript_errors(bench: Bench) {
+    let Some(context) = bench.speaking(Language::Javascript).await else { return };
+    bench.print(&context, "var x = 'kept'").await;
+    for (code, name, line) in [
+        ("\nnull.x", "TypeError", Some(2)),
+        ("throw new RangeError('far')", "RangeError", Some(1)),
+        ("let = ", "SyntaxError", Some(1)),
+        ("await Promise.reject(new Error('later'))", "Error", Some(1)),
+        ("function f() { f() }; f()", "RangeError", Some(1)),
+    ] {
+        let outcome = bench.run(&context, code).await;
+        assert_eq!(
+            (outcome.status, outcome.exit_code, outcome.context_alive),
+            (Status::Error, 1, true),
+            "{code}"
+        );
+        let error = outcome.error.unwrap();
+        assert_eq!((error.name.as_str(), error.line), (name, line), "{code}: {error:?}");
+        assert_eq!(error.category == Category::Syntax, name == "SyntaxError", "{code}");
+        assert_eq!(bench.print(&context, "console.log(x)").await, "kept\n", "{code}");
+    }
+    let missing = bench.run(&context, "require('no-such-module')").await;
+    assert_eq!(missing.error.unwrap().category, Category::Import);
+    let exit = bench.run(&context, "process.exit(7)").await;
+    assert_eq!((exit.status, exit.exit_code), (Status::Error, 7), "{exit:?}");
 }
 
 pub async fn isolation_is_told(bench: Bench) {

@@ -1,25 +1,12 @@
 //! Limits that hold, each with its own kind of outcome.
 
-use crate::bench::Bench;
-use interpreter::{ExecuteRequest, Place};
-use protocol::{Category, Language, Limits, Outcome, Status};
-use std::sync::Arc;
-
-async fn within(bench: &Bench, context: &Arc<interpreter::Context>, code: &str, timeout_ms: u64) -> Outcome {
-    let place = Place::Context(context.clone());
-    let request =
-        ExecuteRequest { timeout_ms: Some(timeout_ms), ..ExecuteRequest::new(code, Language::Python, place) };
-    bench.execute(request).await
-}
-
-fn category(outcome: &Outcome) -> Option<Category> {
-    outcome.error.as_ref().map(|error| error.category)
-}
+use crate::bench::{Bench, category};
+use protocol::{Category, Limits, Status};
 
 pub async fn timeout_then_go_on(bench: Bench) {
     let context = bench.python(Limits::default()).await;
     for code in ["x = 1\nwhile True: pass", "x = 1\nimport time\ntime.sleep(60)", "x = 1\n!sleep 60"] {
-        let outcome = within(&bench, &context, code, 500).await;
+        let outcome = bench.within(&context, code, 500).await;
         assert_eq!(
             (outcome.status, outcome.exit_code, outcome.context_alive),
             (Status::Timeout, 124, true),
@@ -35,7 +22,7 @@ pub async fn deaf_code_is_killed(bench: Bench) {
     bench.print(&context, "open('kept', 'w').write('file')").await;
     let code =
         "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True:\n    time.sleep(1)";
-    let outcome = within(&bench, &context, code, 300).await;
+    let outcome = bench.within(&context, code, 300).await;
     assert_eq!((outcome.status, outcome.exit_code, outcome.context_alive), (Status::Timeout, 124, false));
     let mut kept = Vec::new();
     context.sandbox().files().read("kept", &mut kept).await.unwrap();
@@ -45,7 +32,7 @@ pub async fn deaf_code_is_killed(bench: Bench) {
 pub async fn cpu_time(bench: Bench) {
     let context = bench.python(Limits { cpu_ms: Some(300), ..Limits::default() }).await;
     if context.sandbox().measure().cpu_ms.is_none() {
-        return crate::bench::skip("cgroup", "limits::cpu_time", "CPU time cannot be measured here");
+        return bench.skip("root", "CPU time cannot be measured here");
     }
     let outcome = bench.run(&context, "while True: pass").await;
     assert_eq!((outcome.status, outcome.exit_code), (Status::Timeout, 124));
@@ -77,6 +64,26 @@ pub async fn memory_of_a_child(bench: Bench) {
     }
 }
 
+pub async fn memory_of_files(bench: Bench) {
+    let context = bench.python(Limits { memory_bytes: 96 << 20, ..Limits::default() }).await;
+    let code = "with open('hog', 'wb') as hog:\n    while True: hog.write(bytes(1 << 20)); hog.flush()";
+    let outcome = bench.run(&context, code).await;
+    let ends = [(Status::OutOfMemory, Category::OutOfMemory), (Status::Error, Category::Limit)];
+    let end = (outcome.status, category(&outcome).expect("an error"));
+    assert!(ends.contains(&end), "{outcome:?}");
+    let next = bench.python(Limits::default()).await;
+    assert_eq!(bench.print(&next, "print('unharmed')").await, "unharmed\n");
+}
+
+pub async fn threads(bench: Bench) {
+    let context = bench.python(Limits { pids: 16, ..Limits::default() }).await;
+    let code = "import threading\nend = threading.Event()\ntry:\n    \
+        for _ in range(100): threading.Thread(target=end.wait).start()\nfinally:\n    end.set()";
+    let outcome = bench.run(&context, code).await;
+    assert_eq!((outcome.status, category(&outcome)), (Status::Error, Some(Category::Limit)), "{outcome:?}");
+    assert_eq!(bench.print(&context, "print(1)").await, "1\n");
+}
+
 pub async fn processes(bench: Bench) {
     let context = bench.python(Limits { pids: 16, ..Limits::default() }).await;
     let code = "import os, signal, time\nchildren = []\ntry:\n    for _ in range(100):\n        pid = os.fork()\n        \
@@ -95,11 +102,32 @@ pub async fn open_files(bench: Bench) {
 }
 
 pub async fn full_disk(bench: Bench) {
-    let context = bench.python(Limits { disk_bytes: 1 << 20, inodes: 100, ..Limits::default() }).await;
-    let large = bench.run(&context, "open('big', 'wb').write(bytes(4 << 20))").await;
-    assert_eq!((large.status, category(&large)), (Status::Error, Some(Category::Limit)), "{large:?}");
-    let many = "import os\nos.remove('big')\nfor n in range(1000):\n    open(f'f{n}', 'w').close()";
-    let many = bench.run(&context, many).await;
-    assert_eq!((many.status, category(&many)), (Status::Error, Some(Category::Limit)), "{many:?}");
-    assert_eq!(bench.print(&context, "print(1)").await, "1\n");
+    let context = bench.python(Limits { disk_bytes: 1 << 20, ..Limits::default() }).await;
+    for code in [
+        "open('big', 'wb').write(bytes(4 << 20))",
+        "for n in range(1000):\n    open(f'f{n}', 'wb').write(bytes(10_000))",
+        "import os\nos.posix_fallocate(os.open('all', os.O_CREAT | os.O_WRONLY), 0, 8 << 20)",
+        "import shutil\nopen('half', 'wb').write(bytes(600_000))\nshutil.copy('half', 'more')",
+    ] {
+        let outcome = bench.run(&context, code).await;
+        assert_eq!(
+            (outcome.status, category(&outcome)),
+            (Status::Error, Some(Category::Limit)),
+            "{outcome:?}"
+        );
+        assert!(outcome.error.unwrap().hint.unwrap().contains("disk limit"));
+        assert_eq!(bench.print(&context, "!rm -f big f* all half more\nprint(1)").await, "1\n");
+    }
+    let uploaded = context.sandbox().files().write("large", tokio::io::repeat(b'x'), 0o644).await;
+    assert!(uploaded.unwrap_err().hint().unwrap().contains("disk limit"));
+    assert_eq!(bench.print(&context, "!ls -A\nprint(1)").await, "1\n", "nothing half is left");
+}
+
+pub async fn full_of_names(bench: Bench) {
+    let context = bench.python(Limits { inodes: 100, ..Limits::default() }).await;
+    let code = "for n in range(1000):\n    open(f'f{n}', 'w').close()";
+    let outcome = bench.run(&context, code).await;
+    assert_eq!((outcome.status, category(&outcome)), (Status::Error, Some(Category::Limit)), "{outcome:?}");
+    assert!(outcome.files.len() > 50, "{}", outcome.files.len());
+    assert_eq!(bench.print(&context, "!rm f*\nopen('again', 'w').close()\nprint(1)").await, "1\n");
 }

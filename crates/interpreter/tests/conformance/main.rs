@@ -2,14 +2,22 @@
 //!
 //! A backend that cannot run here is skipped with its reason, and fails where `BELLJAR_REQUIRE` names it.
 
+mod alone;
 mod bench;
+mod door;
 mod ends;
+mod figures;
 mod files;
+mod interrupts;
 mod languages;
+mod leftovers;
 mod limits;
 mod many;
+mod notebook;
+mod results;
 mod state;
 mod streams;
+mod transfers;
 
 macro_rules! every_backend {
     ($($area:ident: $($name:ident)*;)*) => {
@@ -31,11 +39,22 @@ macro_rules! every_backend {
 
 every_backend! {
     state: variables_live_on contexts_do_not_share hundred_cells last_expressions_are_results displays_and_updates;
+    notebook: magics_and_commands unicode_everywhere warnings_are_on_stderr large_and_deep_code odd_last_values;
+    figures: plots_are_png tables_pictures_and_formulas;
+    results: too_many_results too_large_results deep_results order_of_streams_and_results;
     streams: both_streams_in_order children_are_heard invalid_utf8 long_output_keeps_head_and_tail standard_input
-        unread_input_stops_no_interrupt;
-    ends: exceptions_with_lines syntax_errors exit_codes imports_that_fail killed_interpreters;
-    limits: timeout_then_go_on deaf_code_is_killed cpu_time memory memory_of_a_child processes open_files full_disk;
-    files: in_and_out changes_are_listed strange_names;
-    many: fifty_sandboxes no_two_random_alike sandboxes_do_not_see_each_other;
-    languages: bash_keeps_state javascript_keeps_state isolation_is_told;
+        unread_input_stops_no_interrupt below_the_cap_nothing_is_lost late_output_is_nobodys closed_streams_come_back;
+    ends: exceptions_with_lines lines_of_other_cells syntax_errors exit_codes imports_that_fail killed_interpreters;
+    interrupts: code_sees_the_interrupt deaf_code_harms_only_its_context dropped_executions_stop
+        other_languages_are_interrupted;
+    limits: timeout_then_go_on deaf_code_is_killed cpu_time memory memory_of_a_child memory_of_files processes threads
+        open_files full_disk full_of_names;
+    files: in_and_out changes_are_listed strange_names refusals directories;
+    transfers: links_out_are_not_followed writes_are_whole hundred_megabytes;
+    door: limits_that_cannot_hold others_do_not_find_it below_what_is_required nothing_to_run_it_with
+        environment_and_directory what_is_destroyed_is_lost;
+    many: fifty_sandboxes fifty_that_live_at_once no_two_random_alike no_two_numpy_random_alike
+        sandboxes_do_not_see_each_other;
+    languages: bash_keeps_state bash_errors javascript_keeps_state javascript_errors isolation_is_told;
+    leftovers: nothing_grows nothing_stays a_killed_host_leaves_nothing;
 }

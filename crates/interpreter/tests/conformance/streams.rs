@@ -1,14 +1,15 @@
 //! Standard output, error and input.
 
-use crate::bench::{Bench, request};
+use crate::bench::Bench;
 use bytes::Bytes;
 use interpreter::{Caller, ExecuteRequest, Place, Stdin};
 use protocol::{EventKind, Language, Limits, Status};
+use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
 pub async fn both_streams_in_order(bench: Bench) {
     let code = "import sys\nfor n in range(3):\n    print('o', n)\n    print('e', n, file=sys.stderr)\n'end'";
-    let place = Place::Fresh(request(Limits::default()));
+    let place = Place::Fresh(bench.request(Limits::default()));
     let request = ExecuteRequest::new(code, Language::Python, place);
     let mut execution = bench.interpreter.execute(&Caller::local(), request).await.unwrap();
     let (mut out, mut err) = (String::new(), String::new());
@@ -62,6 +63,49 @@ pub async fn long_output_keeps_head_and_tail(bench: Bench) {
     assert_eq!(whole.len(), 588_890);
     let silent = bench.run(&context, "import os\nos.write(2, b'x' * 30_000); None").await;
     assert_eq!(silent.truncated.stderr_bytes, 20_000);
+}
+
+pub async fn below_the_cap_nothing_is_lost(bench: Bench) {
+    let context = bench.python(Limits { output_bytes: 2 << 20, ..Limits::default() }).await;
+    let code = "import random, hashlib, sys\ntext = ''.join(random.choices('aä图🐍 \\n', k=400_000))[:-1] + '.'\n\
+        sys.stdout.write(text)\nsys.stderr.write(text[::-1])\n\
+        hashlib.sha256(text.encode()).hexdigest() + ' ' + hashlib.sha256(text[::-1].encode()).hexdigest()";
+    let outcome = bench.run(&context, code).await;
+    let hash = |text: &str| Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let told = format!("'{} {}'", hash(&outcome.stdout), hash(&outcome.stderr));
+    assert_eq!(outcome.results[0].data["text/plain"], told.as_str(), "{} bytes", outcome.stdout.len());
+    assert!(outcome.stdout.len() > 800_000);
+    assert_eq!(outcome.truncated, Default::default());
+}
+
+pub async fn late_output_is_nobodys(bench: Bench) {
+    let context = bench.python(Limits::default()).await;
+    let code = "import subprocess, threading, time, sys\n\
+        child = subprocess.Popen(['sh', '-c', 'sleep 0.3; while :; do echo late; sleep 0.01; done'])\n\
+        def chatter():\n    time.sleep(0.3)\n    for n in range(50):\n        time.sleep(0.01)\n        \
+        subprocess.run(['echo', 'thread'])\nthreading.Thread(target=chatter, daemon=True).start()\nprint('first')";
+    assert_eq!(bench.print(&context, code).await, "first\n");
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    for n in 0..5 {
+        let outcome = bench.run(&context, &format!("time.sleep(0.05)\nprint({n})")).await;
+        assert!(!outcome.stdout.contains("late"), "output of an earlier child: {}", outcome.stdout);
+        assert!(outcome.stdout.ends_with(&format!("{n}\n")));
+    }
+    assert_eq!(bench.print(&context, "child.kill()\nchild.wait()\nprint('over')").await, "over\n");
+}
+
+pub async fn closed_streams_come_back(bench: Bench) {
+    let context = bench.python(Limits::default()).await;
+    for code in [
+        "import sys\nsys.stdout.close()",
+        "import sys\nsys.stdout = None",
+        "import os\nos.close(1); os.close(2); os.close(0)",
+        "import sys, io\nsys.stdout = io.StringIO()\nprint('lost')\nsys.stdout = sys.__stdout__",
+    ] {
+        let outcome = bench.run(&context, code).await;
+        assert!(outcome.context_alive, "{code}: {outcome:?}");
+        assert_eq!(bench.print(&context, "print('here')").await, "here\n", "{code}");
+    }
 }
 
 pub async fn standard_input(bench: Bench) {

@@ -1,0 +1,108 @@
+//! What a sandbox leaves behind: nothing.
+
+use crate::{
+    alone::{self, alive, control_groups, descendants, descriptors},
+    bench::Bench,
+};
+use protocol::Limits;
+use std::{collections::BTreeSet, time::Duration};
+
+/// Looks until something is true, for three seconds.
+async fn soon(mut holds: impl FnMut() -> bool) -> bool {
+    for _ in 0..60 {
+        if holds() {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    holds()
+}
+
+fn all_descriptors() -> usize {
+    let own = std::process::id();
+    let others = descendants(own).into_iter().map(|(pid, _)| descriptors(pid).unwrap_or(0));
+    descriptors(own).unwrap() + others.sum::<usize>()
+}
+
+/// A hundred executions in one context, and a hundred contexts in one sandbox.
+pub async fn nothing_grows(bench: Bench) {
+    if !alone::is_alone() {
+        return alone::run(&bench);
+    }
+    let context = bench.python(Limits::default()).await;
+    let inside = "import os\nprint(len(os.listdir('/proc/self/fd')), len(os.listdir('/proc')))";
+    let round = async |n: usize| {
+        let code = format!("open('f{n}', 'w').write('x')\nprint({n})\ndisplay({n})\n!true");
+        bench.print(&context, &code).await;
+        let made = context.sandbox().create_context(Default::default()).await.unwrap();
+        bench.print(&made, "print(1)").await;
+        drop(made);
+        context.sandbox().files().read(&format!("f{n}"), tokio::io::sink()).await.unwrap();
+    };
+    for n in 0..5 {
+        round(n).await;
+    }
+    let before = (bench.print(&context, inside).await, all_descriptors());
+    for n in 5..105 {
+        round(n).await;
+    }
+    assert_eq!(bench.print(&context, inside).await, before.0);
+    assert!(soon(|| all_descriptors() <= before.1).await, "{} → {}", before.1, all_descriptors());
+}
+
+/// Sandboxes that were destroyed with everything still running in them.
+pub async fn nothing_stays(bench: Bench) {
+    if !alone::is_alone() {
+        return alone::run(&bench);
+    }
+    let own = std::process::id();
+    bench.fresh("print('what stays for the next one is there now')").await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let (processes, groups) = (descendants(own), control_groups(own));
+    let open = all_descriptors();
+    for n in 0..10 {
+        let context = bench.python(Limits::default()).await;
+        let code = "import subprocess, os\nsubprocess.Popen(['sleep', '1000'])\n\
+            subprocess.Popen(['setsid', 'sh', '-c', 'trap \"\" TERM INT HUP; while :; do sleep 1; done'])\n\
+            if os.fork() == 0:\n    os.setsid()\n    if os.fork(): os._exit(0)\n    while True: pass\nprint(1)";
+        bench.print(&context, code).await;
+        assert!(descendants(own).len() > processes.len());
+        if n % 2 == 0 {
+            context.sandbox().destroy().await;
+        }
+    }
+    let new = || descendants(own).difference(&processes).cloned().collect::<BTreeSet<_>>();
+    assert!(soon(|| new().is_empty()).await, "processes stay: {:?}", new());
+    assert!(soon(|| control_groups(own) == groups).await, "{groups:?} → {:?}", control_groups(own));
+    assert!(soon(|| all_descriptors() <= open).await, "descriptors: {open} → {}", all_descriptors());
+    drop(bench);
+    assert!(soon(|| descendants(own).is_empty()).await, "{:?} stay", descendants(own));
+    assert!(soon(|| control_groups(own).is_empty()).await, "{:?} stay", control_groups(own));
+}
+
+/// The process that made sandboxes is killed and can clean nothing up.
+pub async fn a_killed_host_leaves_nothing(bench: Bench) {
+    if alone::is_alone() {
+        let first = bench.python(Limits::default()).await;
+        let second = bench.python(Limits::default()).await;
+        let code = "import subprocess, threading\nsubprocess.Popen(['sleep', '1000'], start_new_session=True)\n\
+            def spin():\n    while True: pass\nthreading.Thread(target=spin).start()\nprint(1)";
+        for context in [&first, &second] {
+            bench.print(context, code).await;
+        }
+        println!("\nthey run");
+        return std::future::pending().await;
+    }
+    let mut child = alone::start(&bench);
+    let pid = child.id();
+    alone::line_of(&mut child, "they run");
+    let processes = descendants(pid);
+    let groups = control_groups(pid);
+    let walled = bench.sandbox(Limits::default()).await.measure().cpu_ms.is_some();
+    assert!(processes.len() >= 6, "{processes:?}");
+    assert_eq!(groups.is_empty(), !walled, "{groups:?}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(soon(|| alive(&processes).is_empty()).await, "processes stay: {:?}", alive(&processes));
+    assert!(soon(|| control_groups(pid).is_empty()).await, "groups stay: {:?}", control_groups(pid));
+}

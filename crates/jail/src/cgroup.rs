@@ -74,16 +74,17 @@ impl Cgroups {
         self.parents.clone()
     }
 
-    /// The `cgroup.procs` files by which the keeper and all guests are kept out of the sandboxes' limits.
+    /// The files by which the keeper and all guests are kept out of the sandboxes' limits.
     pub fn keeper_files(&self) -> Vec<PathBuf> {
-        self.parents.iter().map(|parent| parent.join("keeper/cgroup.procs")).collect()
+        self.parents.iter().map(|parent| parent.join("keeper").join(self.version.join_file())).collect()
     }
 
-    /// The `cgroup.procs` files by which the keeper goes back to where it came from, so that the groups can be removed.
+    /// The files by which the keeper goes back to where it came from, so that the groups can be removed.
     pub fn home_files(&self) -> Vec<PathBuf> {
         match self.version {
             Version::V1 => {
-                self.parents.iter().filter_map(|path| Some(path.parent()?.join("cgroup.procs"))).collect()
+                let file = self.version.join_file();
+                self.parents.iter().filter_map(|path| Some(path.parent()?.join(file))).collect()
             }
             Version::V2 => {
                 find::own_second_version().into_iter().map(|path| path.join("cgroup.procs")).collect()
@@ -180,12 +181,13 @@ impl Group {
         Ok(())
     }
 
-    /// Descriptors to which a process writes `0` to join.
+    /// Descriptors to which a process of one thread writes `0` to join.
     ///
     /// # Errors
-    /// A `cgroup.procs` that cannot be opened for writing.
+    /// A file that cannot be opened for writing.
     pub fn joins(&self) -> std::io::Result<Vec<OwnedFd>> {
-        let open = |directory: &PathBuf| fs::File::options().write(true).open(directory.join("cgroup.procs"));
+        let file = self.version.join_file();
+        let open = |directory: &PathBuf| fs::File::options().write(true).open(directory.join(file));
         self.directories.iter().map(|directory| open(directory).map(OwnedFd::from)).collect()
     }
 

@@ -17,7 +17,7 @@ pub enum ToJailer {
         /// Its environment.
         env: Vec<(String, String)>,
     },
-    /// Make a room. Descriptors: the stream to its guest, then its control groups' `cgroup.procs`.
+    /// Make a room. Descriptors: the stream to its guest, then the files to join its control groups.
     Room {
         /// The sandbox.
         room: SandboxId,
@@ -83,7 +83,7 @@ pub struct GuestFds {
     pub zygote: Option<i32>,
     /// The Landlock rules.
     pub landlock: Option<i32>,
-    /// The control groups' `cgroup.procs`.
+    /// The files to join the control groups.
     pub join: Vec<i32>,
     /// Resource limits of the programs that it starts; the guest itself has only the first of them.
     #[serde(default)]

@@ -31,9 +31,9 @@ pub struct KeeperPlan {
     pub files: Vec<File>,
     /// Symbolic links that are made: path and target.
     pub links: Vec<(String, String)>,
-    /// `cgroup.procs` files that the keeper joins, so that its children are counted there.
+    /// Files to join control groups: the keeper joins them, so that its children are counted there.
     pub join: Vec<PathBuf>,
-    /// `cgroup.procs` files by which the keeper itself goes back, once its children are where they belong.
+    /// Files by which the keeper itself goes back, once its children are where they belong.
     pub leave: Vec<PathBuf>,
     /// Directories of control groups that the keeper removes when all is over, with those below them.
     pub cgroups: Vec<PathBuf>,

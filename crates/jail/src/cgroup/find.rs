@@ -14,6 +14,18 @@ pub enum Version {
     V2,
 }
 
+impl Version {
+    /// The file to which a process of one thread writes `0` to join a group.
+    pub(super) fn join_file(self) -> &'static str {
+        match self {
+            // The same as `cgroup.procs` for one thread, but the kernel need not stop all forks of the host for it,
+            // which takes ten milliseconds.
+            Version::V1 => "tasks",
+            Version::V2 => "cgroup.procs",
+        }
+    }
+}
+
 /// Controllers without which a sandbox's limits do not hold, and those that are taken where they are.
 const NEEDED: [&str; 2] = ["memory", "pids"];
 const WANTED: [&str; 2] = ["cpu", "cpuacct"];

@@ -27,6 +27,7 @@ use tokio::{
 const CPU_EVERY: Duration = Duration::from_millis(50);
 /// How long after a context's end the end of its execution may still come.
 const STRAGGLER: Duration = Duration::from_millis(250);
+const FAILURE_EVERY: Duration = Duration::from_millis(10);
 const SPILLED_MAX: usize = 4;
 const SPILLED_BYTES_MAX: usize = 4096;
 
@@ -138,8 +139,27 @@ impl Drive {
             stdin.abort();
         }
         self.sandbox().wire().routes.remove_execution(&self.id);
-        let outcome = self.judge(finish, wall);
+        let failure = self.failure(&finish).await;
+        let outcome = self.judge(finish, failure, wall);
         self.deliver(outcome).await;
+    }
+
+    /// What the backend knows about a context that never came up or a sandbox that went away. It may learn of that a
+    /// little later than the guest did.
+    async fn failure(&self, finish: &Finish) -> Option<String> {
+        let never_ran = match finish {
+            Finish::ContextEnded(demise) => demise.exit.is_none(),
+            Finish::Lost(_) => self.began.is_none(),
+            _ => return None,
+        };
+        let patience = Instant::now() + if never_ran { STRAGGLER } else { Duration::ZERO };
+        loop {
+            let failure = self.sandbox().failure();
+            if failure.is_some() || Instant::now() >= patience {
+                return failure;
+            }
+            tokio::time::sleep(FAILURE_EVERY).await;
+        }
     }
 
     fn sandbox(&self) -> &Arc<Sandbox> {
@@ -289,7 +309,7 @@ impl Drive {
         event
     }
 
-    fn judge(&mut self, finish: Finish, wall: Duration) -> Outcome {
+    fn judge(&mut self, finish: Finish, failure: Option<String>, wall: Duration) -> Outcome {
         self.collected.finish();
         let taken = self.collected.take();
         let after = self.sandbox().measure();
@@ -302,6 +322,7 @@ impl Drive {
             oom: matches!((self.before.oom_kills, after.oom_kills), (Some(before), Some(after)) if after > before),
             memory_bytes: self.sandbox().limits().memory_bytes,
             language,
+            failure,
         });
         let mut truncated = taken.truncated;
         truncated.results = truncated.results.saturating_add(ended.results_dropped);
@@ -326,7 +347,11 @@ impl Drive {
             error: verdict.error,
             files: ended.files,
             truncated,
-            usage: Usage { wall_ms: wall.as_secs_f64() * 1000.0, cpu_ms, memory_peak_bytes },
+            usage: Usage {
+                wall_ms: rounded(wall.as_secs_f64() * 1000.0),
+                cpu_ms: rounded(cpu_ms),
+                memory_peak_bytes,
+            },
             findings: Vec::new(),
             context_alive: verdict.context_alive,
             isolation: Some(self.sandbox().isolation_of(self.context.inside(&life))),
@@ -357,7 +382,24 @@ fn used_cpu_ms(before: &Measure, after: &Measure) -> Option<f64> {
     Some((after.cpu_ms? - before.cpu_ms?).max(0.0))
 }
 
+/// To whole microseconds: nobody measures finer, and nobody wants to read more digits.
+fn rounded(ms: f64) -> f64 {
+    (ms * 1000.0).round() / 1000.0
+}
+
 fn is_spill(path: &str) -> bool {
     let below = path.strip_prefix("/tmp/belljar/");
     path.len() <= SPILLED_BYTES_MAX && below.is_some_and(crate::collect::is_below)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rounded;
+
+    #[test]
+    fn times_have_three_decimals() {
+        for (ms, text) in [(0.22899899999999998, "0.229"), (0.1 + 0.2, "0.3"), (12.0, "12"), (0.0004, "0")] {
+            assert_eq!(rounded(ms).to_string(), text);
+        }
+    }
 }

@@ -82,7 +82,8 @@ impl Execution {
         }
         let finish = Finish::Lost("its supervision ended".to_owned());
         let language = self.language;
-        let facts = Facts { finish, stop: None, raised: None, oom: false, memory_bytes: 0, language };
+        let facts =
+            Facts { finish, stop: None, raised: None, oom: false, memory_bytes: 0, language, failure: None };
         bare(self.id.clone(), language, outcome::judge(facts))
     }
 

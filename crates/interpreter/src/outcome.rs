@@ -52,6 +52,8 @@ pub(crate) struct Facts {
     pub oom: bool,
     pub memory_bytes: u64,
     pub language: Language,
+    /// What the backend knows about why the sandbox or its helpers failed.
+    pub failure: Option<String>,
 }
 
 /// How an execution ended.
@@ -85,8 +87,8 @@ pub(crate) fn judge(facts: Facts) -> Verdict {
             let hint = "make a new context; code must leave file descriptor 3 alone";
             killed(137, ours(Category::Sandbox, "DriverBroken", message, hint))
         }
-        Finish::ContextEnded(demise) => never_ran(demise, facts.language),
-        Finish::Lost(why) => lost(why),
+        Finish::ContextEnded(demise) => never_ran(demise, facts.failure, facts.language),
+        Finish::Lost(why) => lost(facts.failure.unwrap_or(why)),
         Finish::Destroyed => lost("it did not answer and was destroyed".to_owned()),
         Finish::WallsDown(why) => lost(why),
     }
@@ -103,6 +105,7 @@ fn killed(exit_code: i32, error: OutcomeError) -> Verdict {
 }
 
 fn lost(why: String) -> Verdict {
+    let why = text::cut(&text::plain(&why), MESSAGE_BYTES_MAX);
     let message = format!("the sandbox is gone: {why}");
     let hint = "run it again in a new sandbox; what was in this one is gone";
     let error = ours(Category::Sandbox, "SandboxLost", message, hint);
@@ -260,11 +263,12 @@ fn signal_name(signal: i32) -> String {
     name.to_owned()
 }
 
-fn never_ran(demise: Demise, language: Language) -> Verdict {
+fn never_ran(demise: Demise, failure: Option<String>, language: Language) -> Verdict {
     if let Some(exit) = demise.exit {
         return exited(exit);
     }
-    let why = text::cut(&text::plain(&demise.failure.unwrap_or_default()), MESSAGE_BYTES_MAX);
+    let why = failure.or(demise.failure).unwrap_or_default();
+    let why = text::cut(&text::plain(&why), MESSAGE_BYTES_MAX);
     let (category, name, message, hint) = match demise.errno {
         Some(2) => {
             let message = format!("there is no {language} interpreter in this sandbox: {why}");

@@ -4,7 +4,7 @@ use super::*;
 
 fn facts(finish: Finish) -> Facts {
     let language = Language::Python;
-    Facts { finish, stop: None, raised: None, oom: false, memory_bytes: 512 << 20, language }
+    Facts { finish, stop: None, raised: None, oom: false, memory_bytes: 512 << 20, language, failure: None }
 }
 
 fn done(status: DriverStatus, exit_code: i32) -> Finish {

@@ -169,6 +169,11 @@ impl Sandbox {
         self.kept.measure()
     }
 
+    /// What the backend knows about why it or its helpers failed.
+    pub(crate) fn failure(&self) -> Option<String> {
+        self.kept.failure()
+    }
+
     /// Whether it is still there, as far as is known.
     pub fn is_alive(&self) -> bool {
         !self.wire.is_closed()
@@ -229,7 +234,7 @@ impl Sandbox {
     }
 
     pub(crate) fn lost(&self, gone: Gone) -> Error {
-        Error::SandboxLost { sandbox: self.id.clone(), why: gone.0 }
+        Error::SandboxLost { sandbox: self.id.clone(), why: self.failure().unwrap_or(gone.0) }
     }
 
     pub(crate) fn remember(&self, context: &Arc<Context>) {

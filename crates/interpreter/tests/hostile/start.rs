@@ -126,6 +126,43 @@ async fn a_context_without_its_own_walls_ends_the_sandbox() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_backend_knows_about_a_failure_is_told() {
+    let why = "a zygote ended: ModuleNotFoundError: No module named 'nothing'";
+    let gone = Fake::scripted(|_| async {}).failing(why);
+    let (interpreter, _) = with(gone);
+    let error = sandbox(&interpreter).await.unwrap_err().to_string();
+    assert!(error.contains("No module named 'nothing'"), "{error}");
+
+    let (interpreter, _) = with(
+        Fake::scripted(|mut guest| async move {
+            guest.say_ready().await;
+            while let Some(frame) = guest.hear().await {
+                if let Request::ContextCreate { context, .. } = frame.header {
+                    let failure = Some("fork the zygote: it is gone".to_owned());
+                    guest.say(&Reply::ContextEnded { context, exit: None, failure, errno: None }, &[]).await;
+                }
+            }
+        })
+        .failing(why),
+    );
+    let (_, outcome) = run(&interpreter, fresh("x")).await;
+    let error = outcome.error.unwrap();
+    assert_eq!((outcome.exit_code, error.name.as_str()), (127, "ContextFailed"));
+    assert!(error.message.contains("No module named 'nothing'"), "{}", error.message);
+
+    let (interpreter, _) = with(
+        Fake::scripted(|mut guest| async move {
+            until_code(&mut guest).await;
+        })
+        .failing(why),
+    );
+    let (_, outcome) = run(&interpreter, fresh("x")).await;
+    let error = outcome.error.unwrap();
+    assert_eq!((outcome.status, error.name.as_str()), (Status::Lost, "SandboxLost"));
+    assert!(error.message.contains("No module named 'nothing'"), "{}", error.message);
+}
+
+#[tokio::test(start_paused = true)]
 async fn contexts_that_never_come_up_say_why() {
     for (errno, status, exit_code, name) in [
         (Some(2), Status::Error, 127, "InterpreterMissing"),

@@ -1,5 +1,6 @@
 //! The native backend as one part of a host process: what other processes, other runtimes and other users do to it.
 
 mod beside;
+mod broken;
 mod place;
 mod stubborn;

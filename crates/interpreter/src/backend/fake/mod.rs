@@ -35,6 +35,7 @@ pub struct Fake {
     script: Arc<Script>,
     zygote: bool,
     claims: Vec<Wall>,
+    failure: Option<String>,
     alive: Arc<AtomicUsize>,
 }
 
@@ -50,12 +51,24 @@ impl Fake {
         F: Future<Output = ()> + Send + 'static,
     {
         let script: Arc<Script> = Arc::new(move |guest| Box::pin(script(guest)));
-        Fake { script, zygote: true, claims: vec![Wall::Cgroup, Wall::OwnUid], alive: Arc::default() }
+        Fake {
+            script,
+            zygote: true,
+            claims: vec![Wall::Cgroup, Wall::OwnUid],
+            failure: None,
+            alive: Arc::default(),
+        }
     }
 
     /// What the backend itself claims; everything that it may claim where this is not called.
     pub fn claiming(mut self, walls: &[Wall]) -> Fake {
         self.claims = walls.to_vec();
+        self
+    }
+
+    /// What it says when it is asked why a sandbox failed.
+    pub fn failing(mut self, why: &str) -> Fake {
+        self.failure = Some(why.to_owned());
         self
     }
 
@@ -85,7 +98,12 @@ impl Fake {
         };
         Started {
             stream: Box::new(ours),
-            guard: Box::new(FakeGuard { meter, task, alive: self.alive.clone() }),
+            guard: Box::new(FakeGuard {
+                meter,
+                task,
+                failure: self.failure.clone(),
+                alive: self.alive.clone(),
+            }),
             isolation,
             zygote: self.zygote,
             bash: "/usr/bin/bash".to_owned(),
@@ -139,12 +157,17 @@ impl Meter {
 struct FakeGuard {
     meter: Meter,
     task: AbortHandle,
+    failure: Option<String>,
     alive: Arc<AtomicUsize>,
 }
 
 impl Guard for FakeGuard {
     fn measure(&self) -> Measure {
         self.meter.read()
+    }
+
+    fn failure(&self) -> Option<String> {
+        self.failure.clone()
     }
 }
 

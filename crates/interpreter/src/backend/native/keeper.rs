@@ -245,7 +245,9 @@ fn listen(control: &OwnedFd, shared: &Shared, mut child: std::process::Child, mu
                 let _ = errors.rewind().and_then(|()| errors.read_to_string(&mut said));
                 let tail: Vec<&str> = said.lines().rev().take(20).collect();
                 let tail: Vec<&str> = tail.into_iter().rev().collect();
-                shared.lock().ended = Some(format!("{message}\n{}", tail.join("\n")).trim_end().to_owned());
+                let why = format!("{message}\n{}", tail.join("\n")).trim_end().to_owned();
+                // What comes after the first news of it only says that it is gone.
+                shared.lock().ended.get_or_insert(why);
             }
             FromJailer::RoomFailed { room, step, errno } => {
                 shared.lock().failures.insert(room, broken(&step, errno).message);

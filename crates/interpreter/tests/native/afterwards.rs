@@ -7,6 +7,9 @@ use protocol::guest::EntryKind;
 use protocol::{Category, Outcome};
 use std::time::Duration;
 
+/// What `proc_daemons` calls its processes.
+const DAEMON: &str = "belljar-daemon";
+
 /// Checks what belongs to the program of this name; most have nothing here.
 pub async fn check(program: &Program, stage: &Stage, outcome: &Outcome) -> Result<(), String> {
     match program.name.as_str() {
@@ -18,7 +21,15 @@ pub async fn check(program: &Program, stage: &Stage, outcome: &Outcome) -> Resul
         "limit_time" => expect(outcome.context_alive, "the context lives on", outcome),
         "limit_time_ignored" => expect(!outcome.context_alive, "the context is gone", outcome),
         "limit_memory" | "limit_memory_of_children" => memory(outcome),
-        "proc_daemons" => daemons(stage).await,
+        "proc_daemons" => daemons(stage),
+        _ => Ok(()),
+    }
+}
+
+/// Checks what must be gone from the host with the sandbox of a program.
+pub fn check_host(program: &Program, room: host::Process) -> Result<(), String> {
+    match program.name.as_str() {
+        "proc_daemons" => host::nobody_called(DAEMON, room),
         _ => Ok(()),
     }
 }
@@ -84,13 +95,11 @@ async fn planted(stage: &Stage, outcome: &Outcome) -> Result<(), String> {
     Ok(())
 }
 
-/// They are there while their sandbox is, and gone with it.
-async fn daemons(stage: &Stage) -> Result<(), String> {
-    let name = "belljar-daemon";
-    let alive = host::inhabitants(stage.room).into_iter().filter(|process| process.called() == name).count();
-    if alive != 8 {
-        return Err(format!("8 processes should have detached themselves, there are {alive}"));
+/// They are there while their sandbox is.
+fn daemons(stage: &Stage) -> Result<(), String> {
+    let all = host::inhabitants(stage.room).into_iter();
+    match all.filter(|process| process.called() == DAEMON).count() {
+        8 => Ok(()),
+        count => Err(format!("8 processes should have detached themselves, there are {count}")),
     }
-    stage.sandbox.destroy().await;
-    tokio::task::block_in_place(|| host::nobody_called(name, stage.room))
 }

@@ -26,10 +26,11 @@ def survey():
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
         kinds += [numpy_random.RandomState, numpy_random.Generator]
+    kinds = tuple(kinds)
     # SystemRandom keeps no state that could repeat; the module's own generator is seeded anyway.
     _holders[:] = [
         held for held in gc.get_objects()
-        if isinstance(held, tuple(kinds)) and not isinstance(held, random.SystemRandom)
+        if isinstance(held, kinds) and not isinstance(held, random.SystemRandom)
         and held is not random._inst
     ]
     ssl = sys.modules.get("_ssl")

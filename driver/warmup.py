@@ -11,7 +11,7 @@ import os
 import socket
 import sys
 
-from . import context, frames, renew, streams
+from . import context, frames, later, renew, streams
 
 # Background threads that are known to survive a fork harmlessly.
 HARMLESS_THREADS = ("jemalloc_bg_thd", "polars")
@@ -37,27 +37,42 @@ MODULE_CELLS = {
 
 
 def warm(preload):
-    """Return a `Context` that is ready to be forked; raises what an import raises."""
+    """Return a `Context` that is ready to be forked; raises what an import raises.
+
+    Without modules to preload nothing is rehearsed either: the first context then is there
+    soonest, and its first cells import what they need by themselves.
+    """
     os.environ.setdefault("MPLBACKEND", context.DEFAULT_ENVIRONMENT["MPLBACKEND"])
     streams.prepare()
     streams.disconnect()
     ours, theirs = socket.socketpair()
-    made = context.Context(frames.Channel(ours))
+    if preload:
+        made = context.Context(frames.Channel(ours))
+        rehearse_all(made, theirs, preload)
+    else:
+        with later.Postponed():
+            made = context.Context(frames.Channel(ours))
+    theirs.close()
+    made.channel.close()
+    renew.survey()
+    if preload:
+        gc.collect()
+    gc.freeze()
+    gc.enable()
+    return made
+
+
+def rehearse_all(made, peer, preload):
+    """Import the modules, run all cells, and leave no trace of them."""
     for name in (*LAZY_MODULES, *preload):
         importlib.import_module(name)
     if "matplotlib.pyplot" in sys.modules:
         importlib.import_module("matplotlib_inline.backend_inline")
     cells = CELLS + [cell for name, cell in MODULE_CELLS.items() if name in sys.modules]
     for cell in cells:
-        rehearse(made, theirs, cell)
-    theirs.close()
-    made.channel.close()
+        rehearse(made, peer, cell)
     made.shell.forget_cells()
     close_event_loop()
-    renew.survey()
-    gc.collect()
-    gc.freeze()
-    return made
 
 
 def rehearse(made, peer, cell):

@@ -82,12 +82,16 @@ def traceback_lines(kind, value, trace):
 
 
 def cell_line(value, trace):
-    """Return the line number in a cell that the error belongs to, or None."""
+    """Return the line of the running cell that the error belongs to, or None."""
     if isinstance(value, SyntaxError) and CELL.match(str(value.filename or "")):
         return value.lineno if isinstance(value.lineno, int) else None
-    line = None
+    line = cell = None
     while trace is not None:
-        if CELL.match(trace.tb_frame.f_code.co_filename):
+        filename = trace.tb_frame.f_code.co_filename
+        if cell is None and CELL.match(filename):
+            # The running cell calls what earlier ones defined, never the other way round.
+            cell = filename
+        if cell is not None and filename == cell:
             line = trace.tb_lineno
         trace = trace.tb_next
     return line
@@ -96,6 +100,10 @@ def cell_line(value, trace):
 def describe(kind, value, trace, syntax=False):
     """Return the JSON-able payload of an `error` frame; `syntax`: the cell never ran."""
     number = getattr(value, "errno", None) if isinstance(value, OSError) else None
+    if syntax and issubclass(kind, MemoryError):
+        # How the parser tells that its stack is too small; nothing is short of memory.
+        text = "the code is too large or nested too deeply to be compiled"
+        kind, value, trace = SyntaxError, SyntaxError(text), None
     return {
         "name": kind.__name__,
         "message": message_of(value),

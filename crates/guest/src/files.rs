@@ -111,7 +111,7 @@ impl Transfers {
         self.works.values().any(|work| !matches!(work, Work::Write(_)))
     }
 
-    /// Begins to write a file. What goes wrong is told at its end.
+    /// Begins to write a file. A place that cannot be opened is told at its end.
     pub fn begin(&mut self, transfer: Transfer, path: &str, mode: u32) {
         let open = self.roots.place(path).and_then(|place| self.create(transfer, &place, mode));
         self.stop(transfer);
@@ -127,24 +127,28 @@ impl Transfers {
         Ok(Open { file: File::from(fd), parent, temporary, name: name.to_vec(), mode })
     }
 
-    /// Takes the next part of a file.
-    pub fn chunk(&mut self, transfer: Transfer, bytes: &[u8]) {
+    /// Takes the next part of a file. A failure is told at once, so that nobody goes on sending.
+    pub fn chunk(&mut self, transfer: Transfer, bytes: &[u8], host: &mut Host) {
         let Some(Work::Write(writing)) = self.works.get_mut(&transfer) else {
             return;
         };
-        let failed = writing.open.as_mut().ok().and_then(|open| open.file.write_all(bytes).err());
-        if let Some(error) = failed {
-            let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
-            if let Ok(open) = std::mem::replace(&mut writing.open, Err(errno)) {
-                open.forget();
+        let written = match &mut writing.open {
+            Ok(open) => {
+                open.file.write_all(bytes).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
             }
+            Err(errno) => Err(*errno),
+        };
+        if let Err(errno) = written {
+            let what = format!("write {}", writing.path);
+            self.stop(transfer);
+            fail(host, transfer, &what, errno);
         }
     }
 
-    /// Ends a file: it takes its name now, or is forgotten.
+    /// Ends a file: it takes its name now, or is forgotten. Of one that failed everything was said.
     pub fn end(&mut self, transfer: Transfer, keep: bool, host: &mut Host) {
         let Some(Work::Write(writing)) = self.works.remove(&transfer) else {
-            return fail(host, transfer, "end a write", Errno::INVAL);
+            return;
         };
         let result = match writing.open {
             Ok(open) if keep => open.publish(),

@@ -44,7 +44,9 @@ impl Guest {
             }
             Request::Stdin { context, execution, end } => self.stdin(context, execution, &payload, end)?,
             Request::WriteBegin { transfer, path, mode } => self.transfers.begin(transfer, &path, mode),
-            Request::WriteChunk { transfer } => self.transfers.chunk(transfer, &payload),
+            Request::WriteChunk { transfer } => {
+                self.transfers.chunk(transfer, &payload, &mut self.ground.host)
+            }
             Request::WriteEnd { transfer, keep } => self.transfers.end(transfer, keep, &mut self.ground.host),
             Request::Stop { transfer } => self.transfers.stop(transfer),
             Request::Read { transfer, path, offset, length } => {

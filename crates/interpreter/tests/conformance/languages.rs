@@ -13,7 +13,7 @@ pub async fn bash_keeps_state(bench: Bench) {
         )
         .await;
     let told = bench.print(&context, "echo $x; sh -c 'echo $Y'; pwd; f 3; echo \"${a[1]}\" *").await;
-    assert_eq!(told, "1\n2\n/workspace/d\nf 3\nq r \n");
+    assert_eq!(told, "1\n2\n/workspace/d\nf 3\nq r\n");
     let loud = bench.run(&context, "echo o; echo e >&2").await;
     assert_eq!((loud.stdout.as_str(), loud.stderr.as_str()), ("o\n", "e\n"));
     assert_eq!(
@@ -91,7 +91,7 @@ pub async fn javascript_errors(bench: Bench) {
     for (code, name, line) in [
         ("\nnull.x", "TypeError", Some(2)),
         ("throw new RangeError('far')", "RangeError", Some(1)),
-        ("let = ", "SyntaxError", Some(1)),
+        ("let 1x", "SyntaxError", Some(1)),
         ("await Promise.reject(new Error('later'))", "Error", Some(1)),
         ("function f() { f() }; f()", "RangeError", Some(1)),
     ] {

@@ -2,6 +2,7 @@
 
 use crate::bench::{Bench, category};
 use protocol::{Category, Limits, Status};
+use tokio::io::AsyncReadExt;
 
 pub async fn timeout_then_go_on(bench: Bench) {
     let context = bench.python(Limits::default()).await;
@@ -118,7 +119,8 @@ pub async fn full_disk(bench: Bench) {
         assert!(outcome.error.unwrap().hint.unwrap().contains("disk limit"));
         assert_eq!(bench.print(&context, "!rm -f big f* all half more\nprint(1)").await, "1\n");
     }
-    let uploaded = context.sandbox().files().write("large", tokio::io::repeat(b'x'), 0o644).await;
+    let uploaded =
+        context.sandbox().files().write("large", tokio::io::repeat(b'x').take(1 << 40), 0o644).await;
     assert!(uploaded.unwrap_err().hint().unwrap().contains("disk limit"));
     assert_eq!(bench.print(&context, "!ls -A\nprint(1)").await, "1\n", "nothing half is left");
 }

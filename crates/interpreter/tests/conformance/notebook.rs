@@ -8,7 +8,8 @@ pub async fn magics_and_commands(bench: Bench) {
     let context = bench.python(Limits::default()).await;
     for (code, stdout) in [
         ("!echo shell", "shell\n"),
-        ("word = 'x y'\n!echo {word} $HOME", "x y /home/user\n"),
+        ("word = 'x y'\n!echo {word} $word $$HOME", "x y x y /home/user\n"),
+        ("!echo $HOME", "/home/user\n"),
         ("lines = !printf 'a\\nb\\n'\nprint(list(lines))", "['a', 'b']\n"),
         ("!exit 3\nprint(_exit_code)", "3\n"),
         ("import os\nprint(os.system('echo system'))", "system\n0\n"),

@@ -118,7 +118,7 @@ pub(crate) fn walls(rlimits: &[(u32, u64)], landlock: bool) -> Result<Vec<Step>,
     }
     for (name, program) in seccomp::programs()? {
         let mode = libc::SECCOMP_SET_MODE_FILTER.into();
-        steps.push(call(name, libc::SYS_seccomp, [n(mode), n(0), program]));
+        steps.push(call(name, libc::SYS_seccomp, [n(mode), n(0), program.clone()]));
     }
     Ok(steps)
 }

@@ -10,8 +10,10 @@ use seccompiler::{
     SeccompFilter, SeccompRule, TargetArch,
 };
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 mod calls;
+mod numbers;
 pub use calls::{ALLOWED, DENIED};
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
@@ -71,14 +73,9 @@ fn invalid() -> Failed {
     Failed { step: "build the system-call filter".into(), errno: libc::EINVAL }
 }
 
-/// What is neither allowed nor denied by name: ENOSYS.
-fn unknown() -> Result<Rules, Failed> {
-    Ok(ALLOWED.iter().chain(DENIED.iter()).map(|(nr, _)| (*nr, Vec::new())).collect())
-}
-
-/// What answers EPERM.
+/// What answers EPERM because of its arguments.
 fn denied() -> Result<Rules, Failed> {
-    let mut rules: Rules = DENIED.iter().map(|(nr, _)| (*nr, Vec::new())).collect();
+    let mut rules = Rules::new();
     for (nr, conditions, _reason) in DENIED_WITH {
         let list = conditions
             .iter()
@@ -125,35 +122,38 @@ fn families() -> Result<Rules, Failed> {
     Ok(rules)
 }
 
-/// The filters, each to be installed on top of the one before; the strictest answer wins.
+/// The filters, each to be installed on top of the one before; the strictest answer wins. Made once a process.
 ///
 /// # Errors
 /// An architecture that the table does not know.
-pub fn programs() -> Result<Vec<(&'static str, Arg)>, Failed> {
-    let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(|_| invalid())?;
-    let errno = |number: i32| SeccompAction::Errno(number as u32);
-    let filters = [
-        ("answer unknown calls with ENOSYS", unknown()?, errno(libc::ENOSYS), SeccompAction::Allow),
-        ("deny dangerous calls", denied()?, SeccompAction::Allow, errno(libc::EPERM)),
-        ("deny other socket families", families()?, SeccompAction::Allow, errno(libc::EAFNOSUPPORT)),
-    ];
-    let mut programs = Vec::new();
-    for (name, rules, otherwise, matched) in filters {
-        let filter = SeccompFilter::new(rules, otherwise, matched, arch).map_err(|_| invalid())?;
-        let program: BpfProgram = filter.try_into().map_err(|_| invalid())?;
-        programs.push((name, Arg::Program { program: Blob(instructions(&program)) }));
-    }
-    Ok(programs)
+pub fn programs() -> Result<&'static [(&'static str, Arg)], Failed> {
+    static PROGRAMS: OnceLock<Result<Vec<(&'static str, Arg)>, Failed>> = OnceLock::new();
+    PROGRAMS.get_or_init(build).as_deref().map_err(Clone::clone)
 }
 
-fn instructions(program: &BpfProgram) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(program.len() * 8);
-    for one in program {
-        bytes.extend_from_slice(&one.code.to_ne_bytes());
-        bytes.extend_from_slice(&[one.jt, one.jf]);
-        bytes.extend_from_slice(&one.k.to_ne_bytes());
+fn build() -> Result<Vec<(&'static str, Arg)>, Failed> {
+    let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(|_| invalid())?;
+    let program = |rules, errno: i32| -> Result<Arg, Failed> {
+        let answer = SeccompAction::Errno(errno as u32);
+        let filter = SeccompFilter::new(rules, SeccompAction::Allow, answer, arch).map_err(|_| invalid())?;
+        let program: BpfProgram = filter.try_into().map_err(|_| invalid())?;
+        Ok(argument(program.iter().map(|one| (one.code, one.jt, one.jf, one.k))))
+    };
+    Ok(vec![
+        ("answer unknown and dangerous calls", argument(numbers::filter()?.into_iter())),
+        ("deny dangerous arguments", program(denied()?, libc::EPERM)?),
+        ("deny other socket families", program(families()?, libc::EAFNOSUPPORT)?),
+    ])
+}
+
+fn argument(program: impl Iterator<Item = numbers::Instruction>) -> Arg {
+    let mut bytes = Vec::new();
+    for (code, yes, no, operand) in program {
+        bytes.extend_from_slice(&code.to_ne_bytes());
+        bytes.extend_from_slice(&[yes, no]);
+        bytes.extend_from_slice(&operand.to_ne_bytes());
     }
-    bytes
+    Arg::Program { program: Blob(bytes) }
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ pub async fn magics_and_commands(bench: Bench) {
         ("for n in range(2):\n    !echo {n}", "0\n1\n"),
         ("%%capture got\nprint('hidden')", ""),
         ("print(got.stdout)", "hidden\n\n"),
-        ("print(_ih[1], len(_ih) > 3)", "!echo shell True\n"),
+        ("print(len(_ih) > 3, _i1)", "True !echo shell\n"),
     ] {
         let outcome = bench.run(&context, code).await;
         assert_eq!((outcome.status, outcome.stdout.as_str()), (Status::Ok, stdout), "{code}: {outcome:?}");

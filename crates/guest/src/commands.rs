@@ -42,6 +42,7 @@ pub struct Command {
     running: Option<Execution>,
     finishing: Option<Finishing>,
     exit: Option<Exit>,
+    out_of_memory: bool,
 }
 
 impl Command {
@@ -57,6 +58,7 @@ impl Command {
             running: Some(running),
             finishing: None,
             exit: None,
+            out_of_memory: false,
         };
         if let Err(error) = command.spawn(&wanted, ground) {
             let code = if errno_of(&error) == Some(Errno::NOENT.raw_os_error()) { 127 } else { 126 };
@@ -103,6 +105,11 @@ impl Command {
         if let (Some(root), Some(signal)) = (root, Signal::from_named_raw(signal)) {
             root.signal_group(signal);
         }
+    }
+
+    /// The sandbox used too much memory: everything in it is killed.
+    pub fn ran_out_of_memory(&mut self) {
+        self.out_of_memory = true;
     }
 
     /// How its process ended.
@@ -188,6 +195,8 @@ impl Command {
             ground.stale.add(pipe.take());
         }
         self.exit = Some(exit);
-        self.finishing = Some(running.finish(End::Exited(exit), cpu_us, &ground.settings, &mut ground.host));
+        ground.memory.look(&mut ground.host);
+        let end = if self.out_of_memory { End::OutOfMemory } else { End::Exited(exit) };
+        self.finishing = Some(running.finish(end, cpu_us, &ground.settings, &mut ground.host));
     }
 }

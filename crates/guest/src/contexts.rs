@@ -6,6 +6,7 @@
 use crate::claims::{Claim, Room, is_object_of_strings};
 use crate::driving::Driving;
 use crate::executions::{Execution, Finishing, ended_unrun};
+use crate::memory::Memory;
 use crate::pipes::{Got, Stale, Stdin, drain, output_pipe, read_some};
 use crate::processes::{self, Root};
 use crate::readiness::{Interest, Ready};
@@ -14,6 +15,7 @@ use crate::wire::Host;
 use protocol::driver::{DriverStatus, FromDriver, Raised};
 use protocol::guest::{Caps, End, Exit, Reply, Stream, Streams};
 use protocol::{ContextId, ExecutionId, Wall};
+use rustix::io::Errno;
 use rustix::process::Signal;
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
@@ -46,6 +48,8 @@ pub struct Ground {
     pub host: Host,
     /// What the guest was started with.
     pub settings: Settings,
+    /// The memory of the sandbox.
+    pub memory: Memory,
     /// Pipes that nobody listens to.
     pub stale: Stale,
     /// A buffer for reading.
@@ -97,6 +101,7 @@ pub struct Context {
     finishing: Option<Finishing>,
     ending: Option<Ending>,
     broken: bool,
+    out_of_memory: bool,
     exit: Option<Exit>,
     failure: Option<Failure>,
     /// Frames that belonged to no running execution.
@@ -124,6 +129,7 @@ impl Context {
             finishing: None,
             ending: None,
             broken: false,
+            out_of_memory: false,
             exit: None,
             failure: None,
             ignored: 0,
@@ -187,6 +193,13 @@ impl Context {
     pub fn fail(&mut self, message: String, errno: Option<i32>, now: Instant) {
         self.failure.get_or_insert(Failure { message, errno });
         self.die(now);
+    }
+
+    /// The sandbox used too much memory: everything in it is killed.
+    pub fn ran_out_of_memory(&mut self, now: Instant) {
+        let message = "run on: the sandbox uses more memory than it may".to_owned();
+        self.out_of_memory = true;
+        self.fail(message, Some(Errno::NOMEM.raw_os_error()), now);
     }
 
     /// Kills it and what came from it. `alone`: nothing else runs in the sandbox.
@@ -440,6 +453,7 @@ impl Context {
 
     fn finish(&mut self, end: End, ground: &mut Ground) {
         self.catch_up(ground);
+        ground.memory.look(&mut ground.host);
         let cpu_us = self.root.map_or(0, Root::cpu_us);
         if let Some(running) = self.running.take() {
             self.finishing = Some(running.finish(end, cpu_us, &ground.settings, &mut ground.host));
@@ -509,7 +523,12 @@ impl Context {
         if self.running.is_some() {
             self.kill(alone, now);
             let exit = self.exit.unwrap_or(Exit::Signal(Signal::KILL.as_raw()));
-            self.finish(if self.broken { End::Broken } else { End::Exited(exit) }, ground);
+            let end = match (self.out_of_memory, self.broken) {
+                (true, _) => End::OutOfMemory,
+                (false, true) => End::Broken,
+                (false, false) => End::Exited(exit),
+            };
+            self.finish(end, ground);
         }
         if self.finishing.is_some() {
             return false;

@@ -11,6 +11,7 @@ mod driving;
 mod executions;
 mod files;
 mod listing;
+mod memory;
 mod output;
 mod paths;
 mod pipes;

@@ -3,7 +3,8 @@
 use protocol::guest::Exit;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions, WaitStatus};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::OnceLock;
 
 /// Rounds in which a tree that keeps forking is killed before others get a turn.
 const KILL_ROUNDS: usize = 20;
@@ -124,15 +125,34 @@ fn exit_of(status: WaitStatus) -> Exit {
 }
 
 fn all() -> Vec<Seen> {
-    let Ok(entries) = std::fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    pids.filter_map(seen).collect()
+    pids().filter_map(seen).collect()
+}
+
+/// Where processes are looked at.
+static VIEW: OnceLock<String> = OnceLock::new();
+
+/// Looks at processes through this procfs, which must stay open, from now on.
+pub fn look_through(view: BorrowedFd<'_>) {
+    let _ = VIEW.set(format!("/proc/self/fd/{}", view.as_raw_fd()));
+}
+
+/// A file about a process.
+pub fn file(pid: i32, name: &str) -> std::io::Result<Vec<u8>> {
+    std::fs::read(format!("{}/{pid}/{name}", view()))
+}
+
+fn view() -> &'static str {
+    VIEW.get().map_or("/proc", String::as_str)
+}
+
+/// Every process that can be seen, this one included.
+pub fn pids() -> impl Iterator<Item = i32> {
+    let entries = std::fs::read_dir(view()).into_iter().flatten();
+    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
 }
 
 fn seen(pid: i32) -> Option<Seen> {
-    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let stat = file(pid, "stat").ok()?;
     // The name may hold anything, also brackets and blanks: fields begin behind the last bracket.
     let at = stat.iter().rposition(|byte| *byte == b')')?;
     let text = std::str::from_utf8(&stat[at + 1..]).ok()?;
@@ -151,7 +171,7 @@ fn seen(pid: i32) -> Option<Seen> {
 
 /// Time on a CPU of the first thread, finer than ticks are.
 fn scheduled_us(pid: i32) -> u64 {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap_or_default();
+    let text = String::from_utf8(file(pid, "schedstat").unwrap_or_default()).unwrap_or_default();
     text.split(' ').next().and_then(|number| number.parse::<u64>().ok()).unwrap_or(0) / 1000
 }
 

@@ -34,10 +34,12 @@ struct Given {
     stream: i32,
     zygote: Option<i32>,
     landlock: Option<i32>,
+    processes: Option<i32>,
     #[serde(default)]
     join: Vec<i32>,
     #[serde(default)]
     rlimits: Vec<(u32, u64)>,
+    memory_bytes_max: Option<u64>,
     #[serde(default)]
     ns: BTreeMap<String, u64>,
     #[serde(default = "workspace")]
@@ -58,10 +60,14 @@ fn tmp() -> String {
 pub struct Settings {
     /// Landlock ruleset for forks of the zygote.
     pub landlock: Option<OwnedFd>,
+    /// A procfs that shows all processes of the sandbox; `/proc` may hide those behind other Landlock rules.
+    pub processes: Option<OwnedFd>,
     /// Control groups that user code's processes join.
     pub join: Vec<OwnedFd>,
     /// Resource limits of user code's processes: number and value.
     pub rlimits: Vec<(u32, u64)>,
+    /// Memory that everything in the sandbox may use together, where the guest has to watch it, in bytes.
+    pub memory_bytes_max: Option<u64>,
     /// Inode numbers of the namespaces outside.
     pub ns: BTreeMap<String, u64>,
     /// The sandbox's own environment.
@@ -91,9 +97,11 @@ pub fn read() -> Result<(Settings, OwnedFd, Option<OwnedFd>), SettingsError> {
         .map_err(|errno| SettingsError::Absent { what: given.workspace.clone(), errno })?;
     let settings = Settings {
         landlock: given.landlock.map(|number| adopt("landlock", number)).transpose()?,
+        processes: given.processes.map(|number| adopt("processes", number)).transpose()?,
         join: given.join.iter().map(|number| adopt("join", *number)).collect::<Result<_, _>>()?,
         ns: given.ns,
         rlimits: given.rlimits,
+        memory_bytes_max: given.memory_bytes_max,
         env: env.collect(),
         workspace: given.workspace,
         workspace_dir,

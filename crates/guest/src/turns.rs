@@ -3,6 +3,7 @@
 use crate::commands::Command;
 use crate::contexts::{Context, Ground};
 use crate::files::Transfers;
+use crate::memory::Memory;
 use crate::paths::Roots;
 use crate::pipes::Stale;
 use crate::processes;
@@ -55,10 +56,14 @@ pub fn init() -> Result<(), StartError> {
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
     let mut host = Host::new(stream)?;
     host.send(&Reply::Ready { version: VERSION, walls }, b"");
+    if let Some(view) = &settings.processes {
+        processes::look_through(view.as_fd());
+    }
     let roots = Roots::open(&settings)?;
     let mut guest = Guest {
         ground: Ground {
             host,
+            memory: Memory::new(settings.memory_bytes_max),
             settings,
             stale: Stale::default(),
             scratch: vec![0; SCRATCH_BYTES],
@@ -93,6 +98,7 @@ impl Guest {
                 return StartError::Host(error);
             }
             self.hear_zygote(&ready);
+            self.watch_memory();
             self.turn(&ready);
         }
     }
@@ -102,6 +108,7 @@ impl Guest {
         self.ground.host.interest(&mut wants);
         wants.read(self.children.as_fd());
         self.zygote.interest(&mut wants);
+        self.ground.memory.interest(&mut wants);
         self.ground.stale.interest(self.ground.now, &mut wants);
         self.contexts.iter().for_each(|context| context.interest(&self.ground, &mut wants));
         self.commands.iter().for_each(|command| command.interest(&self.ground, &mut wants));
@@ -146,6 +153,16 @@ impl Guest {
             for context in self.contexts.iter_mut().filter(|context| context.awaits_zygote()) {
                 context.fail("fork the zygote: it is gone".to_owned(), None, now);
             }
+        }
+    }
+
+    /// Kills everything when the sandbox uses more memory than it may.
+    fn watch_memory(&mut self) {
+        let now = self.ground.now;
+        if self.ground.memory.exceeded(now, &mut self.ground.host) {
+            self.contexts.iter_mut().for_each(|context| context.ran_out_of_memory(now));
+            self.commands.iter_mut().for_each(Command::ran_out_of_memory);
+            self.kill_everything();
         }
     }
 

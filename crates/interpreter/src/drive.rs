@@ -332,7 +332,8 @@ impl Drive {
             truncated.spilled_to.truncate(SPILLED_MAX);
         }
         let cpu_ms = used_cpu_ms(&self.before, &after).unwrap_or(ended.cpu_us as f64 / 1000.0);
-        let memory_peak_bytes = after.memory_peak_bytes.unwrap_or_default();
+        let seen_inside = || self.sandbox().wire().routes.memory_peak_bytes();
+        let memory_peak_bytes = after.memory_peak_bytes.or_else(seen_inside).unwrap_or_default();
         let life = self.life.borrow().clone();
         Outcome {
             id: self.id.clone(),

@@ -7,6 +7,8 @@ use protocol::{
     guest::{End, Exit},
 };
 
+/// Error number with which a guest tells that it killed everything for its memory.
+const NO_MEMORY: i32 = 12;
 const TRACEBACK_LINES_MAX: usize = 100;
 const LINE_BYTES_MAX: usize = 2_000;
 const MESSAGE_BYTES_MAX: usize = 16 << 10;
@@ -76,11 +78,17 @@ pub(crate) fn judge(facts: Facts) -> Verdict {
     if let Some(stop) = facts.stop {
         return stopped(stop, alive, facts);
     }
-    if facts.oom && !alive {
+    let watched = match &facts.finish {
+        Finish::Ended(end) => *end == End::OutOfMemory,
+        Finish::ContextEnded(demise) => demise.errno == Some(NO_MEMORY),
+        _ => false,
+    };
+    if (facts.oom || watched) && !alive {
         return out_of_memory(alive, &facts);
     }
     match facts.finish.clone() {
         Finish::Ended(End::Done { status, exit_code }) => done(status, exit_code, facts),
+        Finish::Ended(End::OutOfMemory) => out_of_memory(false, &facts),
         Finish::Ended(End::Exited(exit)) => exited(exit),
         Finish::Ended(End::Broken) => {
             let message = "the interpreter's driver broke its protocol and was killed".to_owned();

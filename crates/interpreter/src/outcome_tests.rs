@@ -83,6 +83,16 @@ fn rows_of_memory() -> Vec<Row> {
         ("child of bash", oom(facts(done(Ok, 137))), "out_of_memory 137 out_of_memory OutOfMemory alive"),
         ("child, handled", oom(facts(done(Ok, 0))), "ok 0 alive"),
         ("interpreter", oom(killed()), "out_of_memory 137 out_of_memory OutOfMemory dead"),
+        (
+            "watched",
+            facts(Finish::Ended(End::OutOfMemory)),
+            "out_of_memory 137 out_of_memory OutOfMemory dead",
+        ),
+        (
+            "watched, idle",
+            facts(demise(Some(Exit::Signal(9)), Some(12))),
+            "out_of_memory 137 out_of_memory OutOfMemory dead",
+        ),
         ("everything", oom(lost()), "out_of_memory 137 out_of_memory OutOfMemory dead"),
     ]
 }

@@ -81,6 +81,7 @@ pub(crate) struct Routes {
     table: Mutex<Table>,
     greeted: OnceLock<Greeting>,
     strays: AtomicU64,
+    memory_peak: AtomicU64,
 }
 
 impl Routes {
@@ -92,7 +93,15 @@ impl Routes {
     pub fn new() -> (Routes, oneshot::Receiver<()>) {
         let (sender, receiver) = oneshot::channel();
         let table = Table { greeting: Some(sender), ..Table::default() };
-        (Routes { table: Mutex::new(table), greeted: OnceLock::new(), strays: AtomicU64::new(0) }, receiver)
+        (
+            Routes {
+                table: Mutex::new(table),
+                greeted: OnceLock::new(),
+                strays: AtomicU64::new(0),
+                memory_peak: AtomicU64::new(0),
+            },
+            receiver,
+        )
     }
 
     /// The guest's first words, once they were said.
@@ -169,6 +178,11 @@ impl Routes {
         self.strays.load(Ordering::Relaxed)
     }
 
+    /// Most memory that the guest saw used at once, in bytes, where it watches.
+    pub fn memory_peak_bytes(&self) -> Option<u64> {
+        Some(self.memory_peak.load(Ordering::Relaxed)).filter(|bytes| *bytes > 0)
+    }
+
     fn stray(&self) {
         self.strays.fetch_add(1, Ordering::Relaxed);
     }
@@ -182,6 +196,7 @@ impl Routes {
             Reply::ContextEnded { context, exit, failure, errno } => {
                 self.context(&context, Life::Ended(Demise { exit, failure, errno }));
             }
+            Reply::Memory { peak_bytes } => drop(self.memory_peak.fetch_max(peak_bytes, Ordering::Relaxed)),
             Reply::StdinTaken { context, bytes, .. } => self.input(context, bytes)?,
             Reply::Chunk { transfer } => self.part(transfer, Part::Chunk(frame.payload))?,
             Reply::Done { transfer } => self.part(transfer, Part::Done)?,

@@ -83,11 +83,16 @@ pub struct GuestFds {
     pub zygote: Option<i32>,
     /// The Landlock rules.
     pub landlock: Option<i32>,
+    /// A procfs that shows all processes of the sandbox.
+    pub processes: Option<i32>,
     /// The files to join the control groups.
     pub join: Vec<i32>,
     /// Resource limits of the programs that it starts; the guest itself has only the first of them.
     #[serde(default)]
     pub rlimits: Vec<(u32, u64)>,
+    /// Memory of the whole sandbox in bytes, where no control group holds that limit.
+    #[serde(default)]
+    pub memory_bytes_max: Option<u64>,
     /// Inode numbers of the jailer's namespaces, by their names in `/proc/self/ns`.
     pub ns: std::collections::BTreeMap<String, u64>,
 }

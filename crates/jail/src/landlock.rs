@@ -12,15 +12,16 @@ const READ: &[&str] = &["/usr", "/etc", "/proc", "/.belljar/driver", inside::GUE
 const WRITE: &[&str] = &[inside::WORKSPACE, inside::HOME, "/tmp", "/dev"];
 
 /// A rule set of this mount namespace, or `None` where the kernel has no Landlock.
-pub(crate) fn rules(plan: &RoomPlan) -> Result<Option<OwnedFd>, Failed> {
+/// `processes` is a view of all processes, open to whoever has its descriptor.
+pub(crate) fn rules(plan: &RoomPlan, processes: &OwnedFd) -> Result<Option<OwnedFd>, Failed> {
     if crate::sys::landlock_abi() < 1 {
         return Ok(None);
     }
     let failed = |_: RulesetError| Failed { step: "make Landlock rules".into(), errno: libc::EINVAL };
-    build(plan).map_err(failed)
+    build(plan, processes).map_err(failed)
 }
 
-fn build(plan: &RoomPlan) -> Result<Option<OwnedFd>, RulesetError> {
+fn build(plan: &RoomPlan, processes: &OwnedFd) -> Result<Option<OwnedFd>, RulesetError> {
     let abi = ABI::V6;
     let read = AccessFs::from_read(abi);
     // Everything is handled, so what no rule names is denied. The network is empty; only listening
@@ -36,6 +37,7 @@ fn build(plan: &RoomPlan) -> Result<Option<OwnedFd>, RulesetError> {
     for path in READ.iter().copied().chain(plan.readable.iter().map(String::as_str)) {
         rules = add(rules, path, read)?;
     }
+    rules = rules.add_rule(PathBeneath::new(processes, read))?;
     rules = add(rules, "/proc", read | AccessFs::WriteFile | AccessFs::Truncate)?;
     for path in WRITE {
         rules = add(rules, path, AccessFs::from_all(abi))?;

@@ -72,6 +72,8 @@ pub struct RoomPlan {
     pub scratch_bytes: u64,
     /// Resource limits: number, and value for both soft and hard.
     pub rlimits: Vec<(u32, u64)>,
+    /// Memory of the whole sandbox in bytes, where no control group holds that limit.
+    pub memory_bytes_max: Option<u64>,
     /// Which of the identity's kernel users this sandbox is.
     pub slot: u32,
     /// The zygote whose forks live here.

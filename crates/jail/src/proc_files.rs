@@ -2,7 +2,11 @@
 
 use crate::Failed;
 use rustix::io::Errno;
-use rustix::mount::{MountFlags, mount, mount_bind, mount_remount};
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, fsconfig_create, fsconfig_set_string, fsmount,
+    fsopen, mount, mount_bind, mount_remount,
+};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 /// Files that are covered with `/dev/null`.
@@ -44,6 +48,22 @@ pub(crate) fn mount_at(path: &str) -> Result<(), Failed> {
         other => other,
     };
     mounted.map_err(Failed::at("mount /proc"))
+}
+
+/// A procfs of this pid namespace that is mounted nowhere: it shows all processes, to whoever has this descriptor.
+pub(crate) fn detached() -> Result<OwnedFd, Failed> {
+    let make = || -> Result<OwnedFd, Errno> {
+        let proc = fsopen("proc", FsOpenFlags::FSOPEN_CLOEXEC)?;
+        // Nothing but processes is needed of it; kernels before 5.8 show the rest as well.
+        let _ = fsconfig_set_string(&proc, "subset", "pid");
+        fsconfig_create(&proc)?;
+        let flags = MountAttrFlags::MOUNT_ATTR_NOSUID
+            | MountAttrFlags::MOUNT_ATTR_NODEV
+            | MountAttrFlags::MOUNT_ATTR_NOEXEC
+            | MountAttrFlags::MOUNT_ATTR_RDONLY;
+        fsmount(&proc, FsMountFlags::FSMOUNT_CLOEXEC, flags)
+    };
+    make().map_err(Failed::at("make a view of all processes"))
 }
 
 /// Covers what tells of the host, and makes `/proc/sys` read-only. `empty` is an empty directory.

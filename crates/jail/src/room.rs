@@ -62,14 +62,19 @@ pub(crate) fn prepare(plan: &RoomPlan, given: Given, report: OwnedFd) -> ! {
 fn raise(plan: &RoomPlan, given: Given, report: &OwnedFd) -> Result<Infallible, Failed> {
     rustix::process::setsid().map_err(Failed::at("leave the session"))?;
     identity::become_user(inside::UID)?;
+    let processes = proc_files::detached()?;
     mounts(plan)?;
     loopback()?;
     rustix::system::sethostname(b"sandbox").map_err(Failed::at("set the host name"))?;
-    let rules = landlock::rules(plan)?;
+    let rules = landlock::rules(plan, &processes)?;
     // Limits that are meant for code would keep the guest from helping it: it gives them to whatever it starts.
     let (own, rlimits): (Vec<_>, Vec<_>) =
         plan.rlimits.iter().partition(|(number, _)| enter::is_for_all(*number));
-    let fds = GuestFds { rlimits, ..place(given, rules, report)? };
+    let fds = GuestFds {
+        rlimits,
+        memory_bytes_max: plan.memory_bytes_max,
+        ..place(given, rules, processes, report)?
+    };
     let env = environment(&fds)?;
     // Restricting closes the rules; the guest keeps its own copy for the forks that come later.
     let copied = |fd| rustix::io::fcntl_dupfd_cloexec(sys::borrow(fd), FIRST).map(IntoRawFd::into_raw_fd);
@@ -116,7 +121,12 @@ fn loopback() -> Result<(), Failed> {
 }
 
 /// Puts the descriptors where the guest expects them and closes all others but the report pipe.
-fn place(given: Given, rules: Option<OwnedFd>, report: &OwnedFd) -> Result<GuestFds, Failed> {
+fn place(
+    given: Given,
+    rules: Option<OwnedFd>,
+    processes: OwnedFd,
+    report: &OwnedFd,
+) -> Result<GuestFds, Failed> {
     let failed = || Failed::at("place the guest's descriptors");
     let mut order = vec![given.stream];
     let mut next = |fd: OwnedFd| {
@@ -127,9 +137,11 @@ fn place(given: Given, rules: Option<OwnedFd>, report: &OwnedFd) -> Result<Guest
         stream: FIRST,
         zygote: given.zygote.map(&mut next),
         landlock: rules.map(&mut next),
+        processes: Some(next(processes)),
         join: given.join.into_iter().map(&mut next).collect(),
         ns: given.outside,
         rlimits: Vec::new(),
+        memory_bytes_max: None,
     };
     // First far away, so that placing one never overwrites another.
     for fd in &mut order {

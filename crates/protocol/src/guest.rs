@@ -276,6 +276,8 @@ pub enum End {
     Exited(Exit),
     /// The driver broke the protocol and was killed.
     Broken,
+    /// The sandbox used more memory than it may, and everything in it was killed.
+    OutOfMemory,
 }
 
 /// Guest to host.
@@ -306,7 +308,7 @@ pub enum Reply {
         exit: Option<Exit>,
         /// Why it never came up, where it did not.
         failure: Option<String>,
-        /// Error number of that failure (2: the interpreter is missing).
+        /// Error number of that failure (2: the interpreter is missing; 12: everything was killed for its memory).
         errno: Option<i32>,
     },
     /// Standard input went to whoever reads it, or nobody can read it any more: so much more may be sent.
@@ -327,6 +329,11 @@ pub enum Reply {
         /// Bytes that were left out just before these.
         #[serde(default)]
         skipped: u64,
+    },
+    /// What the sandbox uses, where the guest watches its memory; comes before the `Ended` that it matters to.
+    Memory {
+        /// Most that was used at once, in bytes.
+        peak_bytes: u64,
     },
     /// A result: payload as in [`crate::driver::FromDriver::Bundle`].
     Bundle {

@@ -16,6 +16,11 @@ use std::time::{Duration, Instant};
 /// Descriptors that children inherit exist only while one is started.
 static STARTING: Mutex<()> = Mutex::new(());
 
+thread_local! {
+    /// What the next guest is told to hold its memory below, in bytes.
+    static WATCH: std::cell::Cell<Option<u64>> = const { std::cell::Cell::new(None) };
+}
+
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct Host {
@@ -44,6 +49,7 @@ pub struct Ran {
     pub files: Vec<Changed>,
     pub spilled_to: Vec<String>,
     pub cpu_us: u64,
+    pub memory_peak_bytes: u64,
     pub gone: bool,
 }
 
@@ -79,6 +85,14 @@ impl Host {
         Some(Host::start_as(&[&unshare[..], &[mount]].concat(), false))
     }
 
+    /// The same, told to hold the memory of everything below this.
+    pub fn as_watch(memory_bytes_max: u64) -> Option<Host> {
+        WATCH.set(Some(memory_bytes_max));
+        let host = Host::as_pid_one();
+        WATCH.set(None);
+        host
+    }
+
     fn start_as(before: &[&str], zygote: bool) -> Host {
         static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -92,6 +106,9 @@ impl Host {
         let mut fds = serde_json::json!({
             "stream": theirs.as_raw_fd(), "workspace": dir.join("workspace"), "tmp": dir.join("tmp"),
         });
+        if let Some(bytes) = WATCH.get() {
+            fds["memory_bytes_max"] = bytes.into();
+        }
         let (zygote, socket) = zygote.then(start_zygote).unzip();
         if let Some(socket) = &socket {
             rustix::io::fcntl_setfd(socket, rustix::io::FdFlags::empty()).unwrap();
@@ -226,6 +243,7 @@ impl Host {
                     return ran;
                 }
                 Reply::ContextReady { .. } | Reply::StdinTaken { .. } => {}
+                Reply::Memory { peak_bytes } => ran.memory_peak_bytes = peak_bytes,
                 Reply::ContextEnded { context, .. } => {
                     ran.gone = self.places.get(wanted) == Some(&context);
                     if ran.gone {

@@ -74,3 +74,31 @@ fn a_full_disk_is_an_error_and_leaves_no_half_file() {
     host.operate(Request::Remove { transfer: 3, path: "f1".to_owned() }).unwrap();
     host.write("more", b"x").unwrap();
 }
+
+#[test]
+fn memory_that_nobody_else_limits_is_watched() {
+    let Some(mut host) = Host::as_watch(150 << 20) else {
+        return;
+    };
+    let context = host.python();
+    let ran = host.run(&context, "hog = bytearray(b'x') * (60 << 20)\nprint(1)");
+    assert_eq!((&ran.stdout[..], ran.end), (&b"1\n"[..], ok()));
+    assert!((60 << 20..100 << 20).contains(&ran.memory_peak_bytes), "{}", ran.memory_peak_bytes);
+    // Children share what they do not change, and then they do.
+    let shared = "import os, time\nfor _ in range(3):\n    if os.fork() == 0: time.sleep(1); os._exit(0)\ntime.sleep(1)";
+    assert_eq!(host.run(&context, shared).end, ok());
+    let idle = host.python();
+    assert_eq!(host.run(&idle, "pass").end, ok());
+    let ran = host.run(
+        &context,
+        "for _ in range(3):\n    if os.fork() == 0: hog[:] = bytes(60 << 20); time.sleep(60)\ntime.sleep(60)",
+    );
+    assert_eq!(ran.end, Some(End::OutOfMemory));
+    assert!(ran.memory_peak_bytes > 150 << 20, "{}", ran.memory_peak_bytes);
+    assert_eq!(host.ended(&context).2, Some(12));
+    assert!(host.run(&idle, "pass").gone, "everything was killed");
+    let execution = host.command("python3 -c \"hog = b'x' * (300 << 20); input()\"; sleep 9", true);
+    assert_eq!(host.collect(&execution).end, Some(End::OutOfMemory));
+    let next = host.python();
+    assert_eq!(host.run(&next, "print('next')").stdout, b"next\n");
+}

@@ -182,6 +182,7 @@ impl Keeper {
             workspace_inodes: limits.inodes,
             scratch_bytes: limits.disk_bytes,
             rlimits: jail::rlimits(limits, counted),
+            memory_bytes_max: (!counted).then_some(limits.memory_bytes),
             slot,
             zygote: self.zygote.then(|| ZYGOTE.to_owned()),
             readable: self.readable.clone(),

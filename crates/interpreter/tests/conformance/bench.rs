@@ -39,7 +39,7 @@ impl Bench {
 
     /// The same backend with a larger template, imported ahead of time; `None` where it is not built.
     pub async fn with(&self, template: &'static str) -> Option<Bench> {
-        let built = Store::open(&data_dir()).unwrap().list();
+        let built = Store::open(data_dir()).unwrap().list();
         if !built.iter().any(|found| found.recipe.name == template && found.built.is_some()) {
             skip("python", self.test, &format!("`belljar template build {template}` was not run"));
             return None;

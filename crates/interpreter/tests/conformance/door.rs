@@ -2,7 +2,7 @@
 
 use crate::bench::Bench;
 use interpreter::{Caller, ContextRequest, Error, ExecuteRequest, Place, SandboxRequest};
-use protocol::{Language, Level, Limits, Require, Status};
+use protocol::{Category, Language, Level, Limits, Require, Status};
 use std::collections::BTreeMap;
 
 pub async fn limits_that_cannot_hold(bench: Bench) {
@@ -126,4 +126,22 @@ pub async fn what_is_destroyed_is_lost(bench: Bench) {
     assert!(context.sandbox().files().stat("/workspace").await.is_err());
     let again = ExecuteRequest::new("1", Language::Python, Place::Context(context));
     assert_eq!(bench.interpreter.execute(&Caller::local(), again).await.unwrap_err().code(), "lost");
+}
+
+pub async fn code_that_no_sandbox_has_to_see(bench: Bench) {
+    let place = || Place::Fresh(bench.request(Limits::default()));
+    let late = [&b"x = 1\nprint('"[..], b"\xff\xfe", b"')"].concat();
+    for (code, category, line) in
+        [(late, Category::Syntax, Some(2)), (vec![b'#'; (16 << 20) + 1], Category::Limit, None)]
+    {
+        let outcome = bench.execute(ExecuteRequest::new(code, Language::Python, place())).await;
+        assert_eq!((outcome.status, outcome.exit_code, outcome.sandbox), (Status::Error, 1, None));
+        let error = outcome.error.unwrap();
+        assert_eq!((error.category, error.line), (category, line), "{error:?}");
+        assert!(error.hint.is_some());
+    }
+    for code in ["", " \n\t\n", "# nothing", "pass;"] {
+        let outcome = bench.execute(ExecuteRequest::new(code, Language::Python, place())).await;
+        assert_eq!((outcome.status, outcome.results.len()), (Status::Ok, 0), "{code:?}: {outcome:?}");
+    }
 }

@@ -7,9 +7,11 @@ use interpreter::{Caller, Context, ContextRequest, ExecuteRequest, Execution, Pl
 use protocol::{EventKind, Language, Limits, Outcome, Status};
 use std::{sync::Arc, time::Duration};
 
-/// Runs code, and interrupts it once it has printed something.
+/// Runs code, and interrupts it once it has printed something and had time to begin to wait: an interrupt that
+/// reaches Python just before `os.system` starts its child is seen only when the child has ended.
 async fn interrupted(bench: &Bench, context: &Arc<Context>, code: &str) -> Outcome {
     let mut execution = begun(bench, context, code).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
     execution.interrupt();
     while execution.next().await.is_some() {}
     execution.outcome().await

@@ -52,7 +52,7 @@ every_backend! {
     files: in_and_out changes_are_listed strange_names refusals directories;
     transfers: links_out_are_not_followed writes_are_whole hundred_megabytes;
     door: limits_that_cannot_hold others_do_not_find_it below_what_is_required nothing_to_run_it_with
-        environment_and_directory what_is_destroyed_is_lost;
+        environment_and_directory what_is_destroyed_is_lost code_that_no_sandbox_has_to_see;
     many: fifty_sandboxes fifty_that_live_at_once no_two_random_alike no_two_numpy_random_alike
         sandboxes_do_not_see_each_other;
     languages: bash_keeps_state bash_errors javascript_keeps_state javascript_errors isolation_is_told;

@@ -84,7 +84,7 @@ pub async fn writes_are_whole(bench: Bench) {
         tokio::spawn(async move {
             let mut turn = 0u64;
             while !over.load(Ordering::Relaxed) && turn < 60 {
-                let size = if turn % 2 == 0 { 3_000_000 } else { 1_000 };
+                let size = if turn.is_multiple_of(2) { 3_000_000 } else { 1_000 };
                 let source = tokio::io::repeat(b'n').take(size);
                 sandbox.files().write("f", source, 0o644).await.unwrap();
                 turn += 1;

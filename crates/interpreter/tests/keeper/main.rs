@@ -2,5 +2,7 @@
 
 mod beside;
 mod broken;
+mod killed;
+mod nobody;
 mod place;
 mod stubborn;

@@ -181,19 +181,29 @@ function tidyStack(stack) {
   return lines.map((line) => line.replace(SOURCE, '<cell $1>'));
 }
 
-/** The line in a cell that an exception belongs to. */
-function cellLine(details) {
-  for (const frame of details.stackTrace?.callFrames ?? []) {
-    if (frame.url.startsWith('belljar-cell-')) return frame.lineNumber + 1;
-  }
-  return null;
+/** The stack frames of an exception that belong to cells. */
+function cellFrames(details) {
+  return (details.stackTrace?.callFrames ?? []).filter((frame) => frame.url.startsWith('belljar-cell-'));
+}
+
+/** The line of the running cell that an exception belongs to, or null. */
+function cellLine(details, cell) {
+  const frame = cellFrames(details).find((found) => found.url === `belljar-cell-${cell}`);
+  return frame ? frame.lineNumber + 1 : null;
+}
+
+/** Where a syntax error is: line and column; what lacks an end ends with the last line. */
+function syntaxPlace(code, details) {
+  const lines = code.trimEnd().split('\n');
+  const line = (details.lineNumber ?? 0) + 1;
+  if (line > lines.length) return { line: lines.length, column: lines[lines.length - 1].length };
+  return { line, column: details.columnNumber ?? 0 };
 }
 
 /** Where a syntax error is, as text. */
-function syntaxLines(code, details, cell) {
-  const line = (details.lineNumber ?? 0) + 1;
+function syntaxLines(code, { line, column }, cell) {
   const source = code.split('\n')[line - 1] ?? '';
-  return [`<cell ${cell}>:${line}`, clipped(source, 500), `${' '.repeat(Math.min(details.columnNumber ?? 0, 500))}^`];
+  return [`<cell ${cell}>:${line}`, clipped(source, 500), `${' '.repeat(Math.min(column, 500))}^`];
 }
 
 /** Turns exception details into the payload of an error frame, or an exit. */
@@ -206,13 +216,13 @@ async function faultOf(details, code, cell) {
     thrown = { name: details.exception?.className ?? 'Error', message: text, stack: text };
   }
   if ('exit' in thrown) return thrown;
-  const ran = cellLine(details);
-  const compiling = thrown.syntax && ran === null;
+  const compiling = thrown.syntax && cellFrames(details).length === 0;
+  const place = syntaxPlace(code, details);
   return {
     name: thrown.name,
     message: thrown.message,
-    traceback: [...(compiling ? syntaxLines(code, details, cell) : []), ...tidyStack(compiling ? `${thrown.name}: ${thrown.message}` : thrown.stack)],
-    line: compiling && Number.isInteger(details.lineNumber) ? details.lineNumber + 1 : ran,
+    traceback: [...(compiling ? syntaxLines(code, place, cell) : []), ...tidyStack(compiling ? `${thrown.name}: ${thrown.message}` : thrown.stack)],
+    line: compiling ? place.line : cellLine(details, cell),
     errno: thrown.errno ?? null,
     syntax: Boolean(thrown.syntax),
     import: Boolean(thrown.import),

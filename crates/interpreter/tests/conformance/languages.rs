@@ -87,11 +87,14 @@ pub async fn javascript_keeps_state(bench: Bench) {
 
 pub async fn javascript_errors(bench: Bench) {
     let Some(context) = bench.speaking(Language::Javascript).await else { return };
-    bench.print(&context, "var x = 'kept'").await;
+    bench.print(&context, "var x = 'kept'\nfunction thrower() {\n\n\n  throw new RangeError() }").await;
     for (code, name, line) in [
         ("\nnull.x", "TypeError", Some(2)),
         ("throw new RangeError('far')", "RangeError", Some(1)),
         ("let 1x", "SyntaxError", Some(1)),
+        ("let y =", "SyntaxError", Some(1)),
+        ("x\nf2({\n", "SyntaxError", Some(2)),
+        ("\nthrower()", "RangeError", Some(2)),
         ("await Promise.reject(new Error('later'))", "Error", Some(1)),
         ("function f() { f() }; f()", "RangeError", Some(1)),
     ] {

@@ -148,7 +148,8 @@ impl Drive {
     /// little later than the guest did.
     async fn failure(&self, finish: &Finish) -> Option<String> {
         let never_ran = match finish {
-            Finish::ContextEnded(demise) => demise.exit.is_none(),
+            // A program that is missing (ENOENT) says all there is to say.
+            Finish::ContextEnded(demise) => demise.exit.is_none() && demise.errno != Some(2),
             Finish::Lost(_) => self.began.is_none(),
             _ => return None,
         };

@@ -20,16 +20,33 @@ fn is_required(what: &str) -> bool {
     std::env::var("BELLJAR_REQUIRE").is_ok_and(|list| list.split(',').any(|name| name.trim() == what))
 }
 
+/// How long a seed counts as this run's.
+const SEED_AGE: Duration = Duration::from_secs(600);
+
 fn skip(what: &str, why: &str) {
     assert!(!is_required(what), "{what} is required: {why}");
     eprintln!("skipped: {why}");
 }
 
-/// A data folder in which `python` is built, made once. `None`: no network.
+/// Where tests may make folders: cargo's own place, or the user's when that belongs to somebody else.
+fn scratch() -> PathBuf {
+    let own = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let writable = rustix::fs::access(own, rustix::fs::Access::WRITE_OK).is_ok();
+    if writable { own.to_owned() } else { std::env::temp_dir() }
+}
+
+/// A data folder in which `python` was built within this run of tests, whichever process came first. `None`: no network.
 fn seed() -> Option<&'static Path> {
     static SEED: OnceLock<Option<PathBuf>> = OnceLock::new();
     let made = SEED.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("template-seed");
+        let folder = scratch().join("template-seed");
+        let lock = fs::File::create(folder.with_extension("lock")).unwrap();
+        rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
+        let ready = folder.join("ready");
+        let age = fs::metadata(&ready).and_then(|found| found.modified()).map(|made| made.elapsed());
+        if matches!(age, Ok(Ok(age)) if age < SEED_AGE) {
+            return Some(folder);
+        }
         let _ = fs::remove_dir_all(&folder); // of an earlier run, maybe with a network that is gone now
         let end = Builder::bare(&folder).end();
         if end.code == "offline" {
@@ -37,6 +54,7 @@ fn seed() -> Option<&'static Path> {
             return None;
         }
         assert_eq!(end.code, "built", "{}", end.text);
+        fs::write(ready, "").unwrap();
         Some(folder)
     });
     made.as_deref()
@@ -45,7 +63,7 @@ fn seed() -> Option<&'static Path> {
 /// A folder for a test, with what the seed has fetched.
 fn folder() -> Option<TempDir> {
     let seed = seed()?;
-    let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let folder = TempDir::new_in(scratch()).unwrap();
     if seed.join("tools").exists() {
         symlink(seed.join("tools"), folder.path().join("tools")).unwrap();
     }
@@ -253,7 +271,7 @@ fn every_file_is_readable_by_everyone_whatever_the_umask() {
 fn it_works_at_another_path_read_only() {
     let Some(seed) = seed() else { return };
     let root = Store::open(seed).unwrap().ensure("python", &()).unwrap().root;
-    let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let folder = TempDir::new_in(scratch()).unwrap();
     let copy = folder.path().join("elsewhere");
     assert!(Command::new("cp").arg("-a").arg(&root).arg(&copy).status().unwrap().success());
     imports(&copy);
@@ -378,7 +396,7 @@ fn without_a_network_there_is_one_clear_error() {
 
 #[test]
 fn a_folder_that_cannot_be_written_is_named() {
-    let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let folder = TempDir::new_in(scratch()).unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
     let end = Builder::bare(&file.join("data")).end();
@@ -425,7 +443,7 @@ fn script(path: &Path, text: &str) {
 
 #[test]
 fn a_python_that_does_not_fit_is_named() {
-    let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let folder = TempDir::new_in(scratch()).unwrap();
     let old = folder.path().join("python-old");
     let answer =
         r#"{"executable":"/x","base_prefix":"/","implementation":"cpython","version":[3,9,2],"abi":""}"#;
@@ -445,7 +463,7 @@ fn a_python_that_does_not_fit_is_named() {
 
 #[test]
 fn without_any_python_the_command_that_installs_one_is_named() {
-    let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let folder = TempDir::new_in(scratch()).unwrap();
     let Some(wrapper) = namespace() else { return };
     let hide = "for file in $(readlink -f /usr/bin/python3); do mount --bind /dev/null $file; done; PATH=/nowhere; exec \"$@\"";
     let end = Builder::under(&[wrapper[0], wrapper[1], "sh", "-c", hide, "sh"], folder.path()).end();

@@ -258,7 +258,11 @@ impl Jailer<'_> {
 
     fn hear_zygote(&mut self, name: &str) {
         let Some(zygote) = self.zygotes.get(name) else { return };
-        let heard = packet::receive::<FromZygote>(zygote.socket.as_fd());
+        let heard = match packet::receive::<FromZygote>(zygote.socket.as_fd()) {
+            // It ended with a room unread, which the kernel tells before its last words.
+            Err(Errno::CONNRESET) => packet::receive(zygote.socket.as_fd()),
+            heard => heard,
+        };
         let name = name.to_owned();
         match heard {
             Ok(Some((FromZygote::Ready, _))) => self.tell(&FromJailer::ZygoteReady { name }),

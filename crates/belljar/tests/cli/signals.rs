@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-const LOOP: &str = "import time\nprint('up', flush=True)\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('asked to stop', flush=True)\n    raise";
+const LOOP: &str = "import time\ntry:\n    print('up', flush=True)\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('asked to stop', flush=True)\n    raise";
 const DEAF: &str = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('up', flush=True)\nwhile True:\n    time.sleep(1)";
 
 fn kill(child: &Child, signal: Signal) {

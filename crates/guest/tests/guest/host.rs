@@ -118,6 +118,7 @@ impl Host {
         let child = Command::new(argv[0])
             .args(&argv[1..])
             .env("BELLJAR_FDS", fds.to_string())
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("WORKSPACE", dir.join("workspace"))
             .stdin(Stdio::null())
             .spawn()

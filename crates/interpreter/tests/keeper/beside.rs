@@ -33,7 +33,7 @@ async fn two_processes_that_begin_at_once_both_run() {
         return;
     }
     one(&data_dir()).await;
-    let fresh = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let fresh = tempfile::tempdir().unwrap();
     std::fs::create_dir(fresh.path().join("data")).unwrap();
     // The same templates, and no prepared driver yet.
     for entry in std::fs::read_dir(data_dir()).unwrap().map(Result::unwrap) {

@@ -6,7 +6,7 @@
 mod another_user;
 mod totals;
 
-use crate::command::{cargo, installed, is_root, run as run_command, target_dir};
+use crate::command::{cargo, installed, is_root, repository, run as run_command, target_dir};
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
 use std::process::Command;
@@ -39,6 +39,9 @@ pub fn run(name: Option<&str>, require: Option<String>) -> Result<()> {
         run_command(build)?;
     }
     let mut totals = run.as_this_user()?;
+    if name.is_none() {
+        totals.add(run.driver()?);
+    }
     if is_root()? {
         totals.add(another_user::test(&run)?);
     }
@@ -66,6 +69,21 @@ impl Run<'_> {
         };
         totals.reasons.sort();
         Ok(totals)
+    }
+
+    /// The driver's own tests, in Python, with the Python of the smallest template.
+    fn driver(&self) -> Result<Totals> {
+        let templates = self.data_dir.join("templates");
+        let listed =
+            std::fs::read_dir(&templates).with_context(|| format!("list {}", templates.display()))?;
+        let built = listed.flatten().map(|entry| entry.path()).find(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with("python-") && path.join("bin/python").exists()
+        });
+        let python = built.context("find the template python")?.join("bin/python");
+        let mut command = Command::new(python);
+        command.args(["-m", "unittest", "discover", "-s", "driver/tests"]).current_dir(repository());
+        self.counted("driver", command)
     }
 
     fn selected(&self, arguments: &[&str]) -> Command {

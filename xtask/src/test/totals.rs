@@ -54,10 +54,17 @@ pub fn count(mut command: Command, skips: &Path, screen: &mut dyn Write) -> Resu
     let mut child = command.spawn().with_context(|| format!("start {name}"))?;
     drop(command); // else the pipe never ends: it holds the writing side
     let mut totals = Totals::default();
+    let mut ran = 0;
     for line in BufReader::new(reader).split(b'\n') {
         let line = line?;
         screen.write_all(&[line.as_slice(), b"\n"].concat())?;
-        totals.add(from_line(&String::from_utf8_lossy(&line)));
+        let line = String::from_utf8_lossy(&line);
+        totals.add(from_line(&line));
+        ran += unittest_ran(&line);
+        if let Some(ended) = unittest_ended(&line, ran) {
+            totals.add(ended);
+            ran = 0;
+        }
     }
     let status = child.wait()?;
     let reasons = std::fs::read_to_string(skips).unwrap_or_default();
@@ -74,7 +81,8 @@ fn from_line(line: &str) -> Totals {
     let line = without_colour(line);
     let counts = match line.trim_start() {
         text if text.starts_with("Summary [") => text.split_once("run:").map(|(_, counts)| counts),
-        text if text.starts_with("test result:") => text.split_once('.').map(|(_, counts)| counts),
+        // At the beginning of the line: nextest shows a failed test's own output with an indent.
+        _ if line.starts_with("test result:") => line.split_once('.').map(|(_, counts)| counts),
         _ => None,
     };
     let mut totals = Totals::default();
@@ -89,6 +97,32 @@ fn from_line(line: &str) -> Totals {
         }
     }
     totals
+}
+
+/// Python's unittest says first how many ran.
+fn unittest_ran(line: &str) -> u64 {
+    let count = line.strip_prefix("Ran ").filter(|rest| rest.contains(" in "));
+    count.and_then(|rest| rest.split(' ').next()?.parse().ok()).unwrap_or(0)
+}
+
+/// And then how: `OK (skipped=2)` or `FAILED (failures=1, errors=1)`.
+fn unittest_ended(line: &str, ran: u64) -> Option<Totals> {
+    let counts = line.strip_prefix("OK").or(line.strip_prefix("FAILED"))?;
+    if !(counts.is_empty() || counts.starts_with(" (") && counts.contains('=')) {
+        return None;
+    }
+    let mut totals = Totals::default();
+    for part in counts.trim_matches([' ', '(', ')']).split(", ") {
+        let (what, count) = part.split_once('=').unwrap_or((part, "0"));
+        let count: u64 = count.parse().unwrap_or(0);
+        match what {
+            "failures" | "errors" | "unexpected successes" => totals.failed += count,
+            "skipped" => totals.skipped += count,
+            _ => {}
+        }
+    }
+    totals.passed = ran.saturating_sub(totals.failed + totals.skipped);
+    Some(totals)
 }
 
 fn without_colour(line: &str) -> String {
@@ -116,6 +150,15 @@ mod tests {
         let libtest = "test result: FAILED. 7 passed; 1 failed; 2 ignored; 0 measured; 5 filtered out; finished in 0.00s";
         assert_eq!(from_line(libtest).to_string(), "7 passed, 1 failed, 2 skipped");
         assert_eq!(from_line("test a ... ok"), Totals::default());
+    }
+
+    #[test]
+    fn unittest_is_understood() {
+        assert_eq!(unittest_ran("Ran 52 tests in 20.5s"), 52);
+        assert_eq!(unittest_ended("OK", 3).unwrap().to_string(), "3 passed, 0 failed, 0 skipped");
+        let failed = unittest_ended("FAILED (failures=1, errors=2, skipped=4)", 10).unwrap();
+        assert_eq!(failed.to_string(), "3 passed, 3 failed, 4 skipped");
+        assert_eq!(unittest_ended("OK then", 3), None);
     }
 
     #[test]

@@ -186,7 +186,7 @@ class PythonProcess:
              os.path.join(FOLDER, self.script)],
             pass_fds=[theirs.fileno()], cwd=self.home, stdin=subprocess.DEVNULL,
             env={**environment(self.home), "SOCKET": str(theirs.fileno())},
-            start_new_session=True,
+            start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         theirs.close()
         ours.settimeout(60)
@@ -215,7 +215,7 @@ class Zygote:
              os.path.join(FOLDER, "zygote.py"), preload],
             pass_fds=[theirs.fileno()], cwd="/", stdin=subprocess.DEVNULL,
             env={**environment(self.home), "SOCKET": str(theirs.fileno())},
-            start_new_session=True,
+            start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         theirs.close()
         self.jailer.settimeout(120)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import shutil
 import socket
 import struct
@@ -29,7 +30,8 @@ class StandingProcess:
             ["bash", "-c", 'exec 3<&"$SOCKET"; eval "exec $SOCKET<&-"; unset SOCKET; exec "$@"', "sh", *command],
             pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=out_write, stderr=error_write,
             env={**peer.environment(self.home), "SOCKET": str(theirs.fileno())}, cwd=self.home,
-            start_new_session=True,
+            # As the guest starts it: whoever runs the tests in the background ignores SIGINT.
+            start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         for descriptor in (out_write, error_write):
             os.close(descriptor)

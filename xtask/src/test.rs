@@ -71,16 +71,16 @@ impl Run<'_> {
         Ok(totals)
     }
 
-    /// The driver's own tests, in Python, with the Python of the smallest template.
+    /// The driver's own tests, in Python, with a template that has what they show.
     fn driver(&self) -> Result<Totals> {
         let templates = self.data_dir.join("templates");
         let listed =
             std::fs::read_dir(&templates).with_context(|| format!("list {}", templates.display()))?;
         let built = listed.flatten().map(|entry| entry.path()).find(|path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.starts_with("python-") && path.join("bin/python").exists()
+            name.starts_with("code-interpreter-") && path.join("bin/python").exists()
         });
-        let python = built.context("find the template python")?.join("bin/python");
+        let python = built.context("find the template code-interpreter")?.join("bin/python");
         let mut command = Command::new(python);
         command.args(["-m", "unittest", "discover", "-s", "driver/tests"]).current_dir(repository());
         self.counted("driver", command)

@@ -323,6 +323,7 @@ impl Drive {
             oom: matches!((self.before.oom_kills, after.oom_kills), (Some(before), Some(after)) if after > before),
             memory_bytes: self.sandbox().limits().memory_bytes,
             language,
+            one_shot: self.plan.one_shot,
             failure,
         });
         let mut truncated = taken.truncated;

@@ -82,8 +82,16 @@ impl Execution {
         }
         let finish = Finish::Lost("its supervision ended".to_owned());
         let language = self.language;
-        let facts =
-            Facts { finish, stop: None, raised: None, oom: false, memory_bytes: 0, language, failure: None };
+        let facts = Facts {
+            finish,
+            stop: None,
+            raised: None,
+            oom: false,
+            memory_bytes: 0,
+            language,
+            one_shot: false,
+            failure: None,
+        };
         bare(self.id.clone(), language, outcome::judge(facts))
     }
 

@@ -54,6 +54,8 @@ pub(crate) struct Facts {
     pub oom: bool,
     pub memory_bytes: u64,
     pub language: Language,
+    /// Nobody can go on with what is left.
+    pub one_shot: bool,
     /// What the backend knows about why the sandbox or its helpers failed.
     pub failure: Option<String>,
 }
@@ -150,6 +152,7 @@ fn stopped(stop: Stop, alive: bool, facts: Facts) -> Verdict {
             "the context is gone with its variables, files are still there: do less at a time, or allow more time",
         ),
     };
+    let hint = if facts.one_shot { "do less at a time, or allow more time" } else { hint };
     let how = if stop == Stop::Cancelled && alive { "" } else { how };
     let mut error = ours(category, name, format!("{what}{how}"), hint);
     if let Some(raised) = facts.raised {

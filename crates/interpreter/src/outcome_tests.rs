@@ -4,7 +4,8 @@ use super::*;
 
 fn facts(finish: Finish) -> Facts {
     let language = Language::Python;
-    Facts { finish, stop: None, raised: None, oom: false, memory_bytes: 512 << 20, language, failure: None }
+    let (raised, one_shot, failure) = Default::default();
+    Facts { finish, stop: None, raised, oom: false, memory_bytes: 512 << 20, language, one_shot, failure }
 }
 
 fn done(status: DriverStatus, exit_code: i32) -> Finish {
@@ -152,6 +153,7 @@ fn hints_say_what_is_left() {
         (Facts { stop: Some(Stop::Timeout(1500)), ..facts(done(DriverStatus::Error, 1)) }, "lives on"),
         (Facts { stop: Some(Stop::Timeout(1500)), ..facts(exit(Exit::Signal(9))) }, "files are still there"),
         (Facts { stop: Some(Stop::Timeout(1500)), ..facts(Finish::Destroyed) }, "files are gone"),
+        (Facts { stop: Some(Stop::Cancelled), one_shot: true, ..facts(Finish::Destroyed) }, "do less"),
     ] {
         let error = judge(facts).error.unwrap();
         assert!(error.hint.clone().unwrap().contains(part), "{error:?}");

@@ -153,7 +153,7 @@ fn hints_say_what_is_left() {
         (Facts { stop: Some(Stop::Timeout(1500)), ..facts(done(DriverStatus::Error, 1)) }, "lives on"),
         (Facts { stop: Some(Stop::Timeout(1500)), ..facts(exit(Exit::Signal(9))) }, "files are still there"),
         (Facts { stop: Some(Stop::Timeout(1500)), ..facts(Finish::Destroyed) }, "files are gone"),
-        (Facts { stop: Some(Stop::Cancelled), one_shot: true, ..facts(Finish::Destroyed) }, "do less"),
+        (Facts { stop: Some(Stop::Timeout(1500)), one_shot: true, ..facts(Finish::Destroyed) }, "do less"),
     ] {
         let error = judge(facts).error.unwrap();
         assert!(error.hint.clone().unwrap().contains(part), "{error:?}");

@@ -208,10 +208,11 @@ impl Context {
         if alone && processes::kill_all() {
             return;
         }
+        self.root.map(Root::kill);
+        // By descriptor as well: a driver may have said a process id that is not its own.
         if let (Some(pidfd), false) = (&self.pidfd, self.dead()) {
             let _ = rustix::process::pidfd_send_signal(pidfd, Signal::KILL);
         }
-        self.root.map(Root::kill);
     }
 
     fn die(&mut self, now: Instant) -> &mut Ending {

@@ -50,19 +50,31 @@ impl Root {
 
     /// Sends SIGKILL to all of them until none is left; false when some are still there.
     pub fn kill(self) -> bool {
+        // All are stopped before the first is killed: nobody forks away from under the list, and nobody's
+        // children lose the parent by which they are found.
+        let mut stopped: Vec<i32> = Vec::new();
         for _ in 0..KILL_ROUNDS {
-            let all = all();
-            let alive: Vec<i32> =
-                self.members(&all).iter().filter(|seen| !seen.gone).map(|seen| seen.pid).collect();
-            if alive.is_empty() {
+            let fresh: Vec<i32> = self.alive().into_iter().filter(|pid| !stopped.contains(pid)).collect();
+            if fresh.is_empty() {
+                break;
+            }
+            fresh.iter().for_each(|pid| signal_one(*pid, Signal::STOP));
+            stopped.extend(fresh);
+        }
+        stopped.iter().for_each(|pid| signal_one(*pid, Signal::KILL));
+        for _ in 0..KILL_ROUNDS {
+            let left = self.alive();
+            if left.is_empty() {
                 return true;
             }
-            // Stopped first, a tree cannot fork away from under the list.
-            for signal in [Signal::STOP, Signal::KILL] {
-                alive.iter().for_each(|pid| signal_one(*pid, signal));
-            }
+            left.iter().for_each(|pid| signal_one(*pid, Signal::KILL));
         }
         false
+    }
+
+    fn alive(self) -> Vec<i32> {
+        let all = all();
+        self.members(&all).iter().filter(|seen| !seen.gone).map(|seen| seen.pid).collect()
     }
 
     /// A signal to its process group.

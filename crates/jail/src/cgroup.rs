@@ -205,26 +205,9 @@ impl Group {
         number(&names.iter().find_map(|name| self.file(name))?)
     }
 
-    /// Memory in use now, in bytes.
-    pub fn memory_bytes(&self) -> Option<u64> {
-        number(&["memory.current", "memory.usage_in_bytes"].iter().find_map(|name| self.file(name))?)
-    }
-
     /// Processes that were killed because memory ran out.
     pub fn oom_kills(&self) -> Option<u64> {
         keyed(&["memory.events", "memory.oom_control"].iter().find_map(|name| self.file(name))?, "oom_kill")
-    }
-
-    /// How often a new process was refused.
-    pub fn pids_refused(&self) -> Option<u64> {
-        keyed(&self.file("pids.events")?, "max")
-    }
-
-    /// Processes in the group.
-    pub fn pids(&self) -> Vec<i32> {
-        let Some(directory) = self.directories.first() else { return Vec::new() };
-        let text = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
-        text.lines().filter_map(|line| line.parse().ok()).collect()
     }
 
     /// Kills what is left in the group and removes it; false when it could not be removed within `patience`.

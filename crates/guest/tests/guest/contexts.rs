@@ -246,7 +246,8 @@ fn input_that_nobody_reads_stops_nothing_but_a_host_that_sends_on() {
     let mut host = Host::start();
     let argv = ["python3", &script("honest.py")];
     let context = host.create(&argv, Streams::PerExecution, true);
-    let execution = host.execute(&context, "import time; time.sleep(60)", caps());
+    let execution = host.execute(&context, "import time; print('on', flush=True); time.sleep(60)", caps());
+    while !matches!(host.next().0, Reply::Output { .. }) {}
     let stdin = Request::Stdin { context: Some(context.clone()), execution: None, end: false };
     for _ in 0..STDIN_BYTES_MAX / 65536 {
         host.send(&stdin, &[b'x'; 65536]);

@@ -173,6 +173,17 @@ def environment(home):
     }
 
 
+def end(process, home):
+    """Wait until a process whose socket was closed has ended, remove its home, return its exit code."""
+    try:
+        code = process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        code = process.wait()
+    shutil.rmtree(home, ignore_errors=True)
+    return code
+
+
 class PythonProcess:
     """A fresh Python driver in a folder of its own."""
 
@@ -195,13 +206,7 @@ class PythonProcess:
     def close(self):
         """End the driver and return its exit code."""
         self.peer.sock.close()
-        try:
-            code = self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            code = self.process.wait()
-        shutil.rmtree(self.home, ignore_errors=True)
-        return code
+        return end(self.process, self.home)
 
 
 class Zygote:
@@ -271,10 +276,4 @@ class Zygote:
         """End the zygote and return its exit code."""
         for sock in self.sockets:
             sock.close()
-        try:
-            code = self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            code = self.process.wait()
-        shutil.rmtree(self.home, ignore_errors=True)
-        return code
+        return end(self.process, self.home)

@@ -58,13 +58,7 @@ class StandingProcess:
     def close(self):
         """End the driver and return its exit code."""
         self.peer.sock.close()
-        try:
-            code = self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            code = self.process.wait()
-        shutil.rmtree(self.home, ignore_errors=True)
-        return code
+        return peer.end(self.process, self.home)
 
 
 def first_child(pid):

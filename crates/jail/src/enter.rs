@@ -13,12 +13,7 @@ const CAPABILITY_LAST: i64 = 63;
 const SECUREBITS_LOCKED: i64 = 0xff;
 const CAPABILITY_VERSION_3: u32 = 0x2008_0522;
 /// All namespaces of a room but its pid namespace, into which one is born.
-const JOINED: i64 = (libc::CLONE_NEWUSER
-    | libc::CLONE_NEWNS
-    | libc::CLONE_NEWNET
-    | libc::CLONE_NEWIPC
-    | libc::CLONE_NEWUTS
-    | libc::CLONE_NEWCGROUP) as i64;
+const JOINED: i64 = crate::room::NAMESPACES as i64 & !(libc::CLONE_NEWPID as i64);
 
 /// Resource limits of every process in a sandbox.
 pub fn rlimits(limits: &Limits, memory_is_counted: bool) -> Vec<(u32, u64)> {

@@ -3,7 +3,7 @@
 use crate::Failed;
 use crate::plan::{RoomPlan, inside};
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
+    ABI, Access, AccessFs, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
     RulesetCreatedAttr, RulesetError, Scope,
 };
 use std::os::fd::OwnedFd;
@@ -31,7 +31,6 @@ fn build(plan: &RoomPlan, processes: &OwnedFd) -> Result<Option<OwnedFd>, Rulese
         .handle_access(AccessFs::from_all(abi))?
         .scope(Scope::AbstractUnixSocket)?
         .create()?;
-    let _ = AccessNet::from_all(abi);
     // Names in directories are no secret; files are.
     rules = add(rules, "/", AccessFs::ReadDir.into())?;
     for path in READ.iter().copied().chain(plan.readable.iter().map(String::as_str)) {

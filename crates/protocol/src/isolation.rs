@@ -45,7 +45,7 @@ pub enum Wall {
     CgroupNs,
     /// Memory, pids and CPU are limited by a control group.
     Cgroup,
-    /// A kernel user of its own for this sandbox, shared with nobody.
+    /// A kernel user that is not the server's, and that no other sandbox of the same jailer has.
     OwnUid,
     Seccomp,
     Landlock,

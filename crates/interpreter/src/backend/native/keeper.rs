@@ -38,6 +38,8 @@ pub(super) struct Keeper {
 pub(super) struct Room {
     /// Its control group.
     pub group: Option<Arc<Group>>,
+    /// Whether no other room of this jailer is the same kernel user.
+    pub own_uid: bool,
 }
 
 struct Shared {
@@ -163,12 +165,13 @@ impl Keeper {
         let plan = self.room_plan(id, limits, group.clone());
         let fds: Vec<BorrowedFd> =
             std::iter::once(theirs.as_fd()).chain(joins.iter().map(AsFd::as_fd)).collect();
+        let own_uid = plan.slot > 0;
         let asked = self.send(&ToJailer::Room { room: id.clone(), plan }, &fds);
         if let Err(error) = asked {
             forget(&self.shared, id);
             return Err(failed("ask for a room")(error));
         }
-        Ok((stream, Room { group }))
+        Ok((stream, Room { group, own_uid }))
     }
 
     fn room_plan(&self, id: &SandboxId, limits: &Limits, group: Option<Arc<Group>>) -> RoomPlan {

@@ -64,7 +64,7 @@ impl Native {
         if room.group.is_some() {
             walls.push(Wall::Cgroup);
         }
-        if self.identity.slots() > 0 {
+        if room.own_uid {
             walls.push(Wall::OwnUid);
         }
         let isolation = Isolation {

@@ -1,4 +1,4 @@
-//! Ids of sandboxes, contexts and executions: a prefix and 128 bits in hexadecimal.
+//! Ids of sandboxes, contexts, executions and answers: a prefix and 128 bits in hexadecimal.
 //!
 //! The bits come from the caller; this file only formats and checks them.
 
@@ -83,6 +83,11 @@ id!(
     /// One run of code or of a command: `exe_…`.
     ExecutionId,
     "exe_"
+);
+id!(
+    /// What a person asked, and everything until its answer: `ans_…`.
+    AnswerId,
+    "ans_"
 );
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! Pure data. No I/O, no clock, no randomness: whoever makes an id brings the bits.
 
+mod answer;
 pub mod driver;
 mod event;
 pub mod frame;
@@ -15,11 +16,13 @@ pub mod path;
 pub mod step;
 pub mod zygote;
 
+pub use answer::{AgentEvent, Answer, AnswerError, AnswerStatus, CodeRun, Stop, Tokens, Turn};
 pub use event::{Event, EventKind};
-pub use id::{ContextId, ExecutionId, IdError, SandboxId};
+pub use id::{AnswerId, ContextId, ExecutionId, IdError, SandboxId};
 pub use isolation::{Isolation, Level, Require, Strength, UnknownRequire, Wall};
 pub use language::{Language, UnknownLanguage};
 pub use limits::{Limits, LimitsError, parse_size};
 pub use outcome::{
-    Bundle, Category, Change, FileChange, Finding, Outcome, OutcomeError, Status, Truncated, Usage,
+    Bundle, Category, Change, FileChange, Finding, FindingKind, Outcome, OutcomeError, Span, Status,
+    Truncated, Usage,
 };

@@ -128,13 +128,38 @@ pub struct Usage {
     pub memory_peak_bytes: u64,
 }
 
+/// What a finding does to the verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingKind {
+    /// The code does not run because of it.
+    Denied,
+    /// The code runs; this may explain what happens then.
+    Advice,
+    /// Something that the check cannot see through, such as a name that is computed.
+    Unresolved,
+}
+
+/// A part of the code. Lines count from 1, columns from 1 in characters; the end is the place behind the last character.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Span {
+    pub line: u32,
+    pub column: u32,
+    pub end_line: u32,
+    pub end_column: u32,
+}
+
 /// One reason of a policy's verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// The rule's id.
     pub rule: String,
-    /// The line of the code, counted from 1.
-    pub line: u32,
+    /// What it does to the verdict.
+    pub kind: FindingKind,
+    /// Where in the code.
+    #[serde(flatten)]
+    pub span: Span,
     /// What was found.
     pub message: String,
     /// What to do instead.

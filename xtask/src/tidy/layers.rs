@@ -12,16 +12,21 @@ struct Layer {
 const EDGES: [&str; 5] = ["axum", "hyper", "reqwest", "clap", "tower"];
 
 /// The table of ARCHITECTURE.md.
-const LAYERS: [Layer; 8] = [
+const LAYERS: [Layer; 9] = [
     Layer { folder: "protocol", may_use: &[], must_not: &["tokio", "rustix", "libc", "chrono", "rand"] },
     Layer { folder: "policy", may_use: &["protocol"], must_not: &["tokio", "rustix", "libc"] },
     Layer { folder: "jail", may_use: &["protocol"], must_not: &["tokio", "serde_yaml"] },
     Layer { folder: "guest", may_use: &["protocol", "jail"], must_not: &EDGES },
     Layer { folder: "interpreter", may_use: &["protocol", "policy", "jail"], must_not: &EDGES },
-    Layer { folder: "agent", may_use: &["protocol", "interpreter"], must_not: &["rustix", "libc"] },
+    Layer { folder: "journal", may_use: &["protocol"], must_not: &EDGES },
+    Layer {
+        folder: "agent",
+        may_use: &["protocol", "policy", "interpreter", "journal"],
+        must_not: &["axum", "clap", "rustix", "libc"],
+    },
     Layer {
         folder: "belljar",
-        may_use: &["protocol", "policy", "jail", "guest", "interpreter", "agent"],
+        may_use: &["protocol", "policy", "jail", "guest", "interpreter", "journal", "agent"],
         must_not: &[],
     },
     Layer { folder: "xtask", may_use: &[], must_not: &["tokio"] },

@@ -1,0 +1,7 @@
+//! May this code run? The same code under the same policy has the same verdict, always.
+//!
+//! A front end for each language turns code into [`sighting::Sighting`]s: what it imports, calls, reads and writes, by
+//! the name that stands behind the name, and what cannot be seen. One judge turns those into findings. It is early
+//! feedback for a model, never the boundary: that is the sandbox.
+
+mod sighting;

@@ -15,6 +15,10 @@ use totals::Totals;
 /// The templates that tests use, smallest first.
 const TEMPLATES: [&str; 3] = ["python", "data", "code-interpreter"];
 
+/// Only what did not pass is shown, so that it can be found.
+const NEXTEST: [&str; 7] =
+    ["nextest", "run", "--no-fail-fast", "--status-level", "slow", "--final-status-level", "fail"];
+
 /// What one run of this chore was asked for, and where its files lie.
 pub struct Run<'a> {
     /// Only tests whose name contains this.
@@ -48,6 +52,11 @@ pub fn run(name: Option<&str>, require: Option<String>) -> Result<()> {
     for reason in &totals.reasons {
         println!("skipped {reason}");
     }
+    totals.failures.sort();
+    totals.failures.dedup();
+    for failure in &totals.failures {
+        println!("{failure}");
+    }
     println!("{totals}");
     match totals.failed {
         0 => Ok(()),
@@ -59,8 +68,7 @@ impl Run<'_> {
     fn as_this_user(&self) -> Result<Totals> {
         let mut totals = match installed("cargo-nextest") {
             true => {
-                let mut totals =
-                    self.counted("this user", self.selected(&["nextest", "run", "--no-fail-fast"]))?;
+                let mut totals = self.counted("this user", self.selected(&NEXTEST))?;
                 totals
                     .add(self.counted("documentation", self.selected(&["test", "--doc", "--no-fail-fast"]))?);
                 totals

@@ -18,6 +18,8 @@ pub struct Totals {
     pub skipped: u64,
     /// `name: reason` of tests that found out for themselves that they cannot run here.
     pub reasons: Vec<String>,
+    /// Lines that name a test that did not hold.
+    pub failures: Vec<String>,
 }
 
 impl fmt::Display for Totals {
@@ -33,6 +35,7 @@ impl Totals {
         self.failed += other.failed;
         self.skipped += other.skipped;
         self.reasons.extend(other.reasons);
+        self.failures.extend(other.failures);
     }
 
     /// Tests that skipped themselves passed in the runner's eyes; in ours they did not run.
@@ -44,8 +47,8 @@ impl Totals {
     }
 }
 
-/// Runs the command, passes its output on to `screen` as it comes, and counts what it says; `skips` is where tests
-/// wrote reasons.
+/// Runs the command, passes its output on to `screen` as it comes, without the lines of tests that passed, and counts
+/// what it says; `skips` is where tests wrote reasons.
 pub fn count(mut command: Command, skips: &Path, screen: &mut dyn Write) -> Result<Totals> {
     let name = shown(&command);
     eprintln!("$ {name}");
@@ -57,9 +60,13 @@ pub fn count(mut command: Command, skips: &Path, screen: &mut dyn Write) -> Resu
     let mut ran = 0;
     for line in BufReader::new(reader).split(b'\n') {
         let line = line?;
-        screen.write_all(&[line.as_slice(), b"\n"].concat())?;
-        let line = String::from_utf8_lossy(&line);
+        let raw = [line.as_slice(), b"\n"].concat();
+        let line = without_colour(&String::from_utf8_lossy(&line));
+        if !passed(&line) {
+            screen.write_all(&raw)?;
+        }
         totals.add(from_line(&line));
+        totals.failures.extend(failure(&line));
         ran += unittest_ran(&line);
         if let Some(ended) = unittest_ended(&line, ran) {
             totals.add(ended);
@@ -78,7 +85,6 @@ pub fn count(mut command: Command, skips: &Path, screen: &mut dyn Write) -> Resu
 /// What one line of a runner adds. nextest ends with `Summary […] 3 tests run: 2 passed, 1 failed, 0 skipped`, and
 /// every binary of libtest with `test result: FAILED. 2 passed; 1 failed; 0 ignored; …`.
 fn from_line(line: &str) -> Totals {
-    let line = without_colour(line);
     let counts = match line.trim_start() {
         text if text.starts_with("Summary [") => text.split_once("run:").map(|(_, counts)| counts),
         // At the beginning of the line: nextest shows a failed test's own output with an indent.
@@ -97,6 +103,20 @@ fn from_line(line: &str) -> Totals {
         }
     }
     totals
+}
+
+/// libtest's `test … ok`. Thousands of them would hide what did not pass.
+fn passed(line: &str) -> bool {
+    line.starts_with("test ") && line.ends_with(" ... ok")
+}
+
+/// The line that names a failed test: nextest's `FAIL [ 0.1s] …` (also after the summary), libtest's `test … FAILED`,
+/// unittest's `ERROR: …` and `FAIL: …`.
+fn failure(line: &str) -> Option<String> {
+    let text = line.trim();
+    let named = ["FAIL [", "TIMEOUT [", "SIGABRT [", "SIGSEGV [", "FAIL: ", "ERROR: "];
+    let libtest = line.starts_with("test ") && text.ends_with("FAILED");
+    (libtest || named.iter().any(|start| text.starts_with(start))).then(|| text.to_owned())
 }
 
 /// Python's unittest says first how many ran.
@@ -146,7 +166,7 @@ mod tests {
     #[test]
     fn both_runners_are_understood() {
         let nextest = "\u{1b}[1m     Summary\u{1b}[0m [   0.3s] 5 tests run: 2 passed (1 slow), 2 failed, 1 timed out, 4 skipped";
-        assert_eq!(from_line(nextest).to_string(), "2 passed, 3 failed, 4 skipped");
+        assert_eq!(from_line(&without_colour(nextest)).to_string(), "2 passed, 3 failed, 4 skipped");
         let libtest = "test result: FAILED. 7 passed; 1 failed; 2 ignored; 0 measured; 5 filtered out; finished in 0.00s";
         assert_eq!(from_line(libtest).to_string(), "7 passed, 1 failed, 2 skipped");
         assert_eq!(from_line("test a ... ok"), Totals::default());
@@ -159,6 +179,16 @@ mod tests {
         let failed = unittest_ended("FAILED (failures=1, errors=2, skipped=4)", 10).unwrap();
         assert_eq!(failed.to_string(), "3 passed, 3 failed, 4 skipped");
         assert_eq!(unittest_ended("OK then", 3), None);
+    }
+
+    #[test]
+    fn failed_tests_are_named() {
+        let named = "    FAIL [   0.108s] ( 66/411) belljar-guest::guest contexts::input";
+        assert_eq!(failure(named).as_deref(), Some(named.trim()));
+        assert!(failure("test a::b ... FAILED").is_some() && failure("FAIL: test_x (a.B)").is_some());
+        assert!(passed("test a ... ok") && !passed("test a ... FAILED") && !passed("ok"));
+        assert!(failure("test a ... ok").is_none() && failure("    PASS [ 0.1s] FAILED").is_none());
+        assert!(failure("    test inside ... FAILED").is_none(), "nextest shows it with its own line");
     }
 
     #[test]

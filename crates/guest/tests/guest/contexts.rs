@@ -89,7 +89,7 @@ fn interrupt_reaches_the_code_and_the_context_lives_on() {
     let context = host.python();
     let code = "import time; y = 5; print('on', flush=True); time.sleep(60)";
     let execution = host.execute(&context, code, caps());
-    while !matches!(host.next().0, Reply::Output { .. }) {}
+    host.hear_line();
     host.send(&Request::Interrupt { context: context.clone() }, b"");
     let ran = host.collect(&execution);
     assert!(ran.raised[0].contains("KeyboardInterrupt"));
@@ -105,7 +105,7 @@ fn a_kill_takes_everything_that_came_from_the_context_and_nothing_else() {
         print('on', flush=True); time.sleep(60)";
     assert_eq!(host.run(&other, "z = 1").end, ok());
     let execution = host.execute(&context, code, caps());
-    while !matches!(host.next().0, Reply::Output { .. }) {}
+    host.hear_line();
     std::thread::sleep(Duration::from_millis(200));
     host.send(&Request::ContextKill { context: context.clone() }, b"");
     let ran = host.collect(&execution);
@@ -247,7 +247,7 @@ fn input_that_nobody_reads_stops_nothing_but_a_host_that_sends_on() {
     let argv = ["python3", &script("honest.py")];
     let context = host.create(&argv, Streams::PerExecution, true);
     let execution = host.execute(&context, "import time; print('on', flush=True); time.sleep(60)", caps());
-    while !matches!(host.next().0, Reply::Output { .. }) {}
+    host.hear_line();
     let stdin = Request::Stdin { context: Some(context.clone()), execution: None, end: false };
     for _ in 0..STDIN_BYTES_MAX / 65536 {
         host.send(&stdin, &[b'x'; 65536]);

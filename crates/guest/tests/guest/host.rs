@@ -212,6 +212,17 @@ impl Host {
         self.collect(&execution)
     }
 
+    /// Reads until a line was printed whole: its end may come in a frame of its own.
+    pub fn hear_line(&mut self) {
+        loop {
+            if let (Reply::Output { .. }, payload) = self.next()
+                && payload.ends_with(b"\n")
+            {
+                return;
+            }
+        }
+    }
+
     /// Reads until that execution has ended, or its context.
     pub fn collect(&mut self, wanted: &ExecutionId) -> Ran {
         let mut ran = Ran::default();

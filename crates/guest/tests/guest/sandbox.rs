@@ -27,7 +27,7 @@ fn a_kill_in_a_sandbox_of_one_context_leaves_nothing() {
     let bomb = "import os, subprocess\nsubprocess.Popen(['setsid', 'bash', '-c', '(setsid sleep 99 &); sleep 99'])\n\
         print('on', flush=True)\nos.setsid() if os.fork() == 0 else None\nwhile True: os.fork() if len(os.listdir('/proc')) < 150 else None";
     let execution = host.execute(&context, bomb, caps());
-    while !matches!(host.next().0, Reply::Output { .. }) {}
+    host.hear_line();
     std::thread::sleep(std::time::Duration::from_millis(300));
     host.send(&Request::ContextKill { context: context.clone() }, b"");
     assert_eq!(host.collect(&execution).end, Some(End::Exited(Exit::Signal(9))));
@@ -46,7 +46,7 @@ fn a_fork_bomb_with_another_context_beside_it_ends_too() {
     assert_eq!(host.run(&other, "x = 1").end, ok());
     let bomb = "import os\nprint('on', flush=True)\nwhile True: os.fork() if len(os.listdir('/proc')) < 150 else None";
     let execution = host.execute(&context, bomb, caps());
-    while !matches!(host.next().0, Reply::Output { .. }) {}
+    host.hear_line();
     std::thread::sleep(std::time::Duration::from_millis(300));
     host.send(&Request::ContextKill { context: context.clone() }, b"");
     assert_eq!(host.collect(&execution).end, Some(End::Exited(Exit::Signal(9))));

@@ -3,8 +3,10 @@
 //! One file for each way of talking to one. What a conversation means is the agent's; how it looks on a wire is theirs.
 
 mod conversation;
+mod settings;
 
 pub use conversation::{BrokenCall, Call, Conversation, Message, Part, Reply, Tool, ToolResult};
+pub use settings::{Auth, HeaderValue, MaxTokensField, ModelSettings, Provider, Streaming};
 
 use protocol::Stop;
 use std::{

@@ -1,7 +1,7 @@
 //! Random bits for ids, from the kernel.
 
 /// 128 random bits.
-pub(crate) fn random() -> u128 {
+pub fn random() -> u128 {
     let mut bytes = [0; 16];
     let mut filled = 0;
     while filled < bytes.len() {

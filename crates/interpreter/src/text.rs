@@ -47,7 +47,7 @@ impl Decoder {
 }
 
 /// Text without escape sequences and control characters; line ends and tabs stay.
-pub(crate) fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars();
     while let Some(c) = chars.next() {

@@ -89,7 +89,7 @@ pub enum Stop {
 pub struct CodeRun {
     /// The call's id within the turn, as the provider or we named it.
     pub call: String,
-    /// Counts the executions of an answer from 1; a repair is a new number.
+    /// Counts the executions of an answer from 1, denied ones too; a repair is a new number.
     pub attempt: u32,
     /// The language.
     pub language: Language,
@@ -137,9 +137,9 @@ pub struct Answer {
     pub error: Option<AnswerError>,
     /// The model's replies in order.
     pub turns: Vec<Turn>,
-    /// How often code was run or denied.
+    /// How often code reached a sandbox; denied code is in `executions` without being counted here.
     pub code_attempts: u32,
-    /// Tokens of all turns.
+    /// Tokens of all turns, and of a request at the end that brought no reply.
     pub usage: Tokens,
     /// Dollars, where the model's prices are known.
     pub cost_usd: Option<f64>,
@@ -226,6 +226,13 @@ pub enum AgentEvent {
         call: String,
         /// What happened.
         event: Event,
+    },
+    /// Something went wrong that the answer does not depend on.
+    Warning {
+        /// Stable, for programs: `journal`, ….
+        code: String,
+        /// What failed, after "cannot …".
+        message: String,
     },
     /// A reply and its executions are done.
     Turn {

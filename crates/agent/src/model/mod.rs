@@ -145,6 +145,8 @@ pub enum FailureKind {
     Timeout,
     /// A recording has no reply for what happened now.
     Differs,
+    /// The reply came but could not be written into the recording.
+    NotRecorded,
 }
 
 impl FailureKind {
@@ -162,6 +164,7 @@ impl FailureKind {
             FailureKind::Malformed => "model_malformed",
             FailureKind::Timeout => "model_timeout",
             FailureKind::Differs => "recording_differs",
+            FailureKind::NotRecorded => "recording_not_written",
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The keeper: a small process on the host's side that starts the jailer and cleans up when all is over.
 //!
 //! It outlives a host process that was killed, so that control groups are removed even then.
-//! Descriptor 0 at its start is the control socket; its first packet is the plan, all others are the jailer's.
+//! Descriptor 0 at its start is the control socket; its first packet is the plan, all others are the jailer's. What
+//! comes along with the plan holds the sandboxes' kernel users, and is kept open until all is over.
 
 use crate::plan::KeeperPlan;
 use crate::{Failed, cgroup, jailer, packet, room, sys};
@@ -20,7 +21,7 @@ pub fn main() -> ExitCode {
     if null.is_ok_and(|null| rustix::stdio::dup2_stdin(null).is_err()) {
         return ExitCode::from(2);
     }
-    let Ok(Some((plan, _))) = packet::receive::<KeeperPlan>(control.as_fd()) else {
+    let Ok(Some((plan, _hold))) = packet::receive::<KeeperPlan>(control.as_fd()) else {
         return ExitCode::from(2);
     };
     let result = keep(&plan, &control);

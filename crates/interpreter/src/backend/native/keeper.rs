@@ -1,6 +1,7 @@
 //! This process's side of a keeper and its jailer: rooms asked for, rooms ended, what became of them.
 
 use super::tree;
+use super::users::Block;
 use crate::backend::StartError;
 use jail::cgroup::{Cgroups, Group};
 use jail::control::{FromJailer, ToJailer};
@@ -38,7 +39,7 @@ pub(super) struct Keeper {
 pub(super) struct Room {
     /// Its control group.
     pub group: Option<Arc<Group>>,
-    /// Whether no other room of this jailer is the same kernel user.
+    /// Whether no other sandbox is the same kernel user.
     pub own_uid: bool,
 }
 
@@ -100,8 +101,10 @@ impl Keeper {
         let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new() });
         let keeper =
             Keeper { control, groups, readable: tree::readable(&plan), zygote: imports.is_some(), shared };
-        keeper.shared.lock().slots = (1..=plan.identity.slots().min(4096)).collect();
-        keeper.send(&plan, &[]).map_err(failed("tell the keeper its plan"))?;
+        let users = Block::claim(&plan.identity);
+        keeper.shared.lock().slots = users.slots;
+        let hold: Vec<BorrowedFd> = users.hold.iter().map(AsFd::as_fd).collect();
+        keeper.send(&plan, &hold).map_err(failed("tell the keeper its plan"))?;
         if let Some(imports) = imports {
             let errors = errors.as_fd();
             keeper.send(&zygote(imports), &[errors]).map_err(failed("ask for a zygote"))?;

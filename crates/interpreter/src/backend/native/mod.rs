@@ -6,6 +6,7 @@
 mod driver;
 mod keeper;
 mod tree;
+mod users;
 
 use super::{
     Backend, Check, Later, Measure, Preload, Probe, StartError, StartRequest, Started, TemplateRoot,

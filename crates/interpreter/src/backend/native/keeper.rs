@@ -240,8 +240,17 @@ fn zygote(imports: String) -> ToJailer {
 }
 
 /// Hears the jailer out, then reaps the keeper.
-fn listen(control: &OwnedFd, shared: &Shared, mut child: std::process::Child, mut errors: std::fs::File) {
+fn listen(
+    control: &OwnedFd,
+    shared: &Arc<Shared>,
+    mut child: std::process::Child,
+    mut errors: std::fs::File,
+) {
     let mut last_words = None;
+    // A control group that does not become empty must not keep other news waiting.
+    let (over, ended) = std::sync::mpsc::channel::<SandboxId>();
+    let forgetting = shared.clone();
+    std::thread::spawn(move || ended.iter().for_each(|room| forget(&forgetting, &room)));
     while let Ok(Some((message, _))) = jail::receive::<FromJailer>(control.as_fd()) {
         match message {
             FromJailer::Ready => shared.lock().ready = true,
@@ -259,7 +268,7 @@ fn listen(control: &OwnedFd, shared: &Shared, mut child: std::process::Child, mu
             FromJailer::RoomFailed { room, step, errno } => {
                 shared.lock().failures.insert(room, broken(&step, errno).message);
             }
-            FromJailer::RoomEnded { room, .. } => forget(shared, &room),
+            FromJailer::RoomEnded { room, .. } => drop(over.send(room)),
         }
         shared.changed.notify_all();
     }

@@ -2,10 +2,15 @@
 //!
 //! Nothing here decides anything: it is handed events and writes them.
 
+pub mod blocks;
+pub mod highlight;
 pub mod image;
+pub mod markdown;
 pub mod progress;
 mod screen;
+pub mod speech;
 pub mod table;
 pub mod terminal;
+mod wrap;
 
 pub use screen::{Picture, Screen, failure, print};

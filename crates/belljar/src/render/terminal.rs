@@ -4,7 +4,7 @@
 use std::io::IsTerminal;
 
 /// How one of our streams wants its text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Look {
     /// It is a terminal.
     pub terminal: bool,
@@ -34,6 +34,14 @@ impl Look {
         }
         text.to_owned()
     }
+}
+
+/// Columns of the terminal that standard output or standard error is; 80 where there is none.
+pub fn columns() -> usize {
+    let sizes =
+        [rustix::termios::tcgetwinsize(std::io::stdout()), rustix::termios::tcgetwinsize(std::io::stderr())];
+    let wide = sizes.into_iter().flatten().map(|size| usize::from(size.ws_col)).find(|columns| *columns > 0);
+    wide.unwrap_or(80)
 }
 
 /// Bold red.
@@ -159,6 +167,17 @@ pub fn name(text: &str) -> String {
     out
 }
 
+/// Text of a model: nothing in it that a terminal obeys, and what turns the direction of text is spelled out, so that
+/// code reads as it runs.
+pub fn harmless(text: &str) -> String {
+    let text = interpreter::plain(text);
+    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if !text.contains(turns) {
+        return text;
+    }
+    text.chars().map(|c| if turns(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
+}
+
 /// A count of bytes for people: `23 kB`, in powers of 1000.
 pub fn size(bytes: u64) -> String {
     let mut value = bytes as f64;
@@ -209,6 +228,11 @@ mod tests {
         assert_eq!(name("a\nb"), "a\\nb");
         assert_eq!(name(&protocol::path::from_bytes(b"x\xff")), "x\\xff");
         assert_eq!(name("größe.png"), "größe.png");
+    }
+
+    #[test]
+    fn a_models_text_moves_no_cursor() {
+        assert_eq!(harmless("a\x1b[2J\x1b]0;t\x07b\rc\x08\u{202e}d\te\n"), "abc\\u{202e}d\te\n");
     }
 
     #[test]

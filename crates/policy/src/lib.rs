@@ -4,4 +4,17 @@
 //! the name that stands behind the name, and what cannot be seen. One judge turns those into findings. It is early
 //! feedback for a model, never the boundary: that is the sandbox.
 
+mod bash;
+mod check;
+mod hint;
+mod javascript;
+mod judge;
+mod places;
+mod policy;
+mod python;
+mod rule;
 mod sighting;
+
+pub use check::{Verdict, check};
+pub use policy::{Effect, Names, PRESETS, Policy, PolicyError};
+pub use rule::{Explanation, Rule, explain, rules};

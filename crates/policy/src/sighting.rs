@@ -17,10 +17,14 @@ pub(crate) enum Seen {
     Import(String),
     /// All names of a module are imported; names that nothing else binds may come from it.
     StarImport(String),
-    /// A function, method or command (Bash) is called.
+    /// A function or method is called; a front end for Bash says so of commands too, see [`Seen::Command`].
     Call(String),
+    /// A command of a shell, by its name, wherever the shell is.
+    Command(String),
     /// A name is used without being called: an alias, a callback, a decorator.
     Use(String),
+    /// An attribute, by its own name, of something that is not known by name.
+    Attribute(String),
     /// An attribute that begins and ends with two underscores; the whole chain as far as it is known.
     Dunder(String),
     /// A file is opened for writing; the path where it is a literal.

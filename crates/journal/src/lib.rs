@@ -6,6 +6,7 @@
 mod bounded;
 mod entry;
 mod error;
+pub mod export;
 mod read;
 mod schema;
 mod store;

@@ -17,7 +17,7 @@ pub async fn migrate(pool: &SqlitePool, path: &Path) -> Result<(), JournalError>
     if found < known {
         let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
         // Another process may have been faster.
-        let found = version(&mut *transaction).await.map_err(failed)?;
+        let found = version(&mut transaction).await.map_err(failed)?;
         for script in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or_default()) {
             sqlx::raw_sql(*script).execute(&mut *transaction).await.map_err(failed)?;
         }

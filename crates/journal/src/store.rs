@@ -177,3 +177,40 @@ async fn connect(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Erro
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_the_disk_refuses_is_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.sqlite");
+        let prompt = "x".repeat(1 << 20);
+        let id = AnswerId::from_bits(1);
+        let begin = Begin { id: &id, caller: "ada", prompt: &prompt, model: "m", conversation: None };
+        let cases = [
+            ("max_page_count", "10", "journal_full"),
+            ("query_only", "ON", "journal_read_only"),
+            ("busy_timeout", "0", "journal_busy"),
+        ];
+        let other = Journal::open(&path).await.unwrap();
+        for (pragma, value, code) in cases {
+            let options = SqliteConnectOptions::new().filename(&path).pragma(pragma, value);
+            let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+            let journal = Journal { pool, path: Arc::new(path.clone()) };
+            let writes = other.pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
+            if code != "journal_busy" {
+                writes.rollback().await.unwrap();
+            }
+            let error = journal.begin(&begin).await.unwrap_err();
+            assert_eq!(error.code(), code, "{error:?}");
+            assert!(
+                error.to_string().starts_with("write the journal") && !error.hint().is_empty(),
+                "{error}"
+            );
+        }
+        assert_eq!(other.list("ada", 1, None).await.unwrap(), []);
+        other.begin(&begin).await.unwrap();
+    }
+}

@@ -1,20 +1,97 @@
-//! The front end for Python.
+//! The front end for Python: cells as the driver runs them, which is as IPython takes them apart.
 
+mod call;
+mod cell;
+mod expression;
+mod magic;
+mod names;
 mod scan;
+mod scope;
+mod statement;
+mod text;
+mod value;
+mod walk;
 
 use crate::places::Places;
 use crate::sighting::{Seen, Sighting};
-use ruff_python_parser::{Mode, ParseOptions, parse_unchecked};
-use ruff_text_size::Ranged;
+use cell::Cell;
+use magic::Body;
+use ruff_python_ast::Mod;
+use ruff_python_parser::{Mode, ParseOptions, Parsed, parse_unchecked};
+use ruff_text_size::{Ranged, TextRange};
+use walk::Source;
+
+/// `%%time` in `%%capture` in `%%time` is followed so far.
+const CELLS_MAX: u32 = 8;
 
 /// What is seen in a cell of Python.
 pub(crate) fn look(code: &str) -> Vec<Sighting> {
     let places = Places::new(code);
-    let place = |range: ruff_text_size::TextRange| places.span(range.start().to_usize(), range.end().to_usize());
-    if let Some((what, range)) = scan::too_deep(code, Mode::Ipython) {
+    let mut seen = Vec::new();
+    look_at_cell(&Cell::new(code), &places, CELLS_MAX, &mut seen);
+    seen
+}
+
+fn look_at_cell(cell: &Cell, places: &Places, depth: u32, seen: &mut Vec<Sighting>) {
+    let cell = cell.unwrapped();
+    let Some(magic) = cell.magic() else {
+        seen.extend(look_at_python(&cell, places));
+        return;
+    };
+    let whole = places.span(magic.line.origin(0), magic.line.origin(magic.line.text.len()));
+    let mut tell = |what| seen.push(Sighting { seen: what, span: whole });
+    match magic::cell_magic(&magic.name, &magic.line.text) {
+        _ if depth == 0 => tell(Seen::TooDeep("cell magics in cell magics".into())),
+        Body::Python => {
+            // `%%timeit` runs the first line too, as its setup.
+            let setup = format!("%{} {}", magic.name, magic.line.text);
+            let line = Sighting { seen: Seen::Unresolved("the line of the cell magic does not parse".into()), span: whole };
+            seen.extend(look_at_line(&setup, line));
+            look_at_cell(&magic.body, places, depth - 1, seen);
+        }
+        Body::Cell => look_at_cell(&magic.body, places, depth - 1, seen),
+        Body::Shell => {
+            tell(Seen::Shell(Some(magic.body.text.to_string())));
+            let first = places.span(magic.body.origin(0), magic.body.origin(0)).line;
+            let mut inner = crate::check::commands(crate::bash::look(&magic.body.text));
+            for sighting in &mut inner {
+                sighting.span.line += first - 1;
+                sighting.span.end_line += first - 1;
+            }
+            seen.extend(inner);
+        }
+        Body::Shown => {}
+        Body::Write => tell(Seen::Write(magic::file_of(&magic.line.text))),
+        Body::Unknown => tell(Seen::Unknown(format!("the magic %%{}", magic.name))),
+    }
+}
+
+/// What a line magic is seen to do, all at the place of the line that it was made from.
+fn look_at_line(line: &str, place: Sighting) -> Vec<Sighting> {
+    let mut seen = look_at_python(&Cell::new(line), &Places::new(line));
+    seen.iter_mut().for_each(|sighting| sighting.span = place.span);
+    seen
+}
+
+fn look_at_python(cell: &Cell, places: &Places) -> Vec<Sighting> {
+    let whole = places.span(cell.origin(0), cell.origin(cell.text.len()));
+    if magic::without_percent(&cell.text) {
+        let line = format!("%{}", cell.text.trim());
+        return look_at_line(&line, Sighting { seen: Seen::Shell(None), span: whole });
+    }
+    let place = |range: TextRange| places.span(cell.origin(range.start().to_usize()), cell.origin(range.end().to_usize()));
+    if let Some((what, range)) = scan::too_deep(&cell.text, Mode::Ipython) {
         return vec![Sighting { seen: Seen::TooDeep(what), span: place(range) }];
     }
-    let parsed = parse_unchecked(code, ParseOptions::from(Mode::Ipython));
-    let errors = parsed.errors().iter().take(1);
-    errors.map(|error| Sighting { seen: Seen::Syntax(error.error.to_string()), span: place(error.range()) }).collect()
+    let parsed = parse(&cell.text, Mode::Ipython);
+    let error = parsed.errors().first();
+    let error = error.map(|error| Sighting { seen: Seen::Syntax(error.error.to_string()), span: place(error.range()) });
+    let mut seen = walk::walk(&parsed, Source::of_cell(cell, Mode::Ipython), places);
+    seen.extend(error);
+    seen
+}
+
+/// Parses what [`scan::too_deep`] has let through; the tree of code that has errors is there as far as it goes.
+fn parse(code: &str, mode: Mode) -> Parsed<Mod> {
+    parse_unchecked(code, ParseOptions::from(mode))
 }

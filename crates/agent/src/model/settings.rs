@@ -1,6 +1,6 @@
 //! What a person may set about a model: `[models.NAME]` in the configuration. Which file holds it is the binary's affair.
 
-use super::Prices;
+use super::{Conversation, Prices};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
 
@@ -57,6 +57,17 @@ pub enum Streaming {
     Never,
 }
 
+impl Streaming {
+    /// True where the reply to this conversation is streamed.
+    pub fn applies(self, conversation: &Conversation) -> bool {
+        match self {
+            Streaming::Always => true,
+            Streaming::WithoutTools => conversation.tools.is_empty(),
+            Streaming::Never => false,
+        }
+    }
+}
+
 /// What Chat Completions calls the longest reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -106,7 +117,7 @@ pub struct ModelSettings {
     pub images: Option<bool>,
     /// The model calls tools; without them it is asked for bare code.
     pub tools: Option<bool>,
-    /// Chat Completions and Responses: may several calls come at once? Not said to the server where unset.
+    /// May several calls come at once? Not said to the server where unset.
     pub parallel_calls: Option<bool>,
     /// Chat Completions: calls come as `<tool_call>` tags in the text.
     pub tagged_calls: bool,
@@ -114,7 +125,7 @@ pub struct ModelSettings {
     pub reasoning_field: Option<String>,
     /// Chat Completions: the model's reasoning goes back to it.
     pub echo_reasoning: bool,
-    /// OpenAI: more fields for the body of every request.
+    /// More fields for the body of every request.
     pub body: serde_json::Map<String, serde_json::Value>,
     /// Dollars.
     pub prices: Option<Prices>,

@@ -1,6 +1,9 @@
 //! Server-sent events: bytes in, events out, wherever the bytes are split. As the WHATWG has it, without ids and
 //! reconnection, which no model provider uses.
 
+use super::Trouble;
+use serde_json::Value;
+
 /// Longest event in bytes.
 pub const EVENT_BYTES_MAX: usize = 32 << 20;
 
@@ -11,6 +14,17 @@ pub struct SseEvent {
     pub event: String,
     /// Its data: the `data` lines, joined by newlines.
     pub data: String,
+}
+
+impl SseEvent {
+    /// The JSON that its data is.
+    ///
+    /// # Errors
+    /// [`Trouble`] where it is none.
+    pub fn json(&self) -> Result<Value, Trouble> {
+        let json = serde_json::from_str(&self.data);
+        json.map_err(|error| Trouble::malformed(format!("an event is not JSON: {error}")))
+    }
 }
 
 /// An event is longer than [`EVENT_BYTES_MAX`].

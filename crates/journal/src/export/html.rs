@@ -16,6 +16,9 @@ const STYLE: &str = include_str!("page.css");
 const POLICY: &str =
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
+/// A longer prompt is set smaller than a title.
+const PROMPT_BYTES_SHORT: usize = 200;
+
 /// The page.
 pub fn html(entry: &Entry) -> String {
     let mut out = head(entry);
@@ -54,7 +57,8 @@ fn head(entry: &Entry) -> String {
          <title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n<header>\n",
         escape(&title)
     );
-    let _ = write!(out, "<h1>{}</h1>\n<dl class=\"facts\">\n", escape(prompt));
+    let class = if prompt.len() > PROMPT_BYTES_SHORT { " class=\"long\"" } else { "" };
+    let _ = write!(out, "<h1{class}>{}</h1>\n<dl class=\"facts\">\n", escape(prompt));
     for (name, value) in facts(entry) {
         let class =
             if name == "status" { format!(" class=\"is-{}\"", escape(&value)) } else { String::new() };
@@ -132,6 +136,8 @@ fn escape(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
+            // They turn the direction of text: code would read otherwise than it runs.
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => out.extend(c.escape_unicode()),
             c => out.push(c),
         }
     }

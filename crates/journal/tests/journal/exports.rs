@@ -215,6 +215,14 @@ fn a_page_shows_what_happened() {
         assert!(page.contains(part), "{part} is not in\n{page}");
     }
     assert_eq!(page.matches("grew fastest").count(), 1);
+
+    let mut turned = samples::answer(1, &"long ".repeat(50));
+    turned.executions[0].code = "a = 'user\u{202e}'".to_owned();
+    let page = export::html(&entry(turned));
+    assert!(
+        page.contains("<h1 class=\"long\">long long") && page.contains("a = &#39;user\\u{202e}&#39;"),
+        "{page}"
+    );
 }
 
 #[test]

@@ -10,7 +10,9 @@ const NAMES_CHARS_MAX: usize = 600;
 pub(crate) fn for_import(policy: &Policy, language: Language, name: &str) -> String {
     let root = name.trim_start_matches("node:").split(['.', '/']).next().unwrap_or(name);
     let instead = match root {
-        "os" | "shutil" | "pathlib" | "glob" | "tempfile" => "open() reads files, and writes them in /workspace; ",
+        "os" | "shutil" | "pathlib" | "glob" | "tempfile" => {
+            "open() reads files, and writes them in /workspace; "
+        }
         "subprocess" | "pty" | "child_process" => "do it in the language itself; ",
         "requests" | "urllib" | "http" | "socket" | "httpx" | "aiohttp" | "https" | "net" => {
             "there is no network: work on files in /workspace; "

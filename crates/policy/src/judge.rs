@@ -66,16 +66,21 @@ impl Judge<'_> {
         match &sighting.seen {
             Seen::Import(name) | Seen::StarImport(name) if self.import_denied(name) => {
                 let hint = hint::for_import(policy, self.language, name);
-                at.finding(rule::IMPORT, format!("{name} is not among the modules that may be used"), Some(hint))
+                at.finding(
+                    rule::IMPORT,
+                    format!("{name} is not among the modules that may be used"),
+                    Some(hint),
+                )
             }
             Seen::Import(name) | Seen::StarImport(name) => self.advice(name, sighting.span),
             Seen::Call(name) | Seen::Use(name) if policy.calls.denies(name) => {
                 let verb = if matches!(sighting.seen, Seen::Call(_)) { "called" } else { "used" };
                 at.finding(rule::CALL, format!("{name} must not be {verb}"), Some(hint::for_call(name)))
             }
-            Seen::Use(name) if policy.calls.denies_below(name) => {
-                self.unresolved(&format!("{name} is handed on, and what is called on it cannot be followed"), sighting)
-            }
+            Seen::Use(name) if policy.calls.denies_below(name) => self.unresolved(
+                &format!("{name} is handed on, and what is called on it cannot be followed"),
+                sighting,
+            ),
             Seen::Call(name) => self.advice(name, sighting.span),
             Seen::Use(_) => None,
             Seen::Command(name) if policy.commands.denies(name) => {
@@ -158,13 +163,18 @@ impl Judge<'_> {
     fn unresolved(&self, what: &str, sighting: &Sighting) -> Option<Finding> {
         let effect = self.policy.unresolved;
         let hint = "write the name or the code itself, so that it can be seen";
-        let found = At { span: sighting.span, effect }.finding(rule::UNRESOLVED, what.to_owned(), Some(hint.into()))?;
+        let found = At { span: sighting.span, effect }.finding(
+            rule::UNRESOLVED,
+            what.to_owned(),
+            Some(hint.into()),
+        )?;
         let kind = if effect == Effect::Advise { FindingKind::Unresolved } else { found.kind };
         Some(Finding { kind, ..found })
     }
 
     fn advice(&mut self, name: &str, span: Span) -> Option<Finding> {
-        let (key, hint) = self.policy.advice.iter().filter(|(key, _)| crate::policy::covers(key, name)).next_back()?;
+        let (key, hint) =
+            self.policy.advice.iter().filter(|(key, _)| crate::policy::covers(key, name)).next_back()?;
         if !self.advised.insert(key) {
             return None;
         }

@@ -66,7 +66,9 @@ mod tests {
     fn columns_are_characters_and_count_from_one() {
         let text = format!("é\n{}x", "ß".repeat(300));
         let places = Places::new(&text);
-        for (offset, line, column) in [(0, 1, 1), (2, 1, 2), (3, 2, 1), (5, 2, 2), (603, 2, 301), (9999, 2, 302)] {
+        for (offset, line, column) in
+            [(0, 1, 1), (2, 1, 2), (3, 2, 1), (5, 2, 2), (603, 2, 301), (9999, 2, 302)]
+        {
             let span = places.span(offset, offset);
             assert_eq!((span.line, span.column), (line, column), "{offset}");
         }

@@ -1,6 +1,6 @@
 //! Reads a policy from TOML and says, where it cannot, in which line and what to write instead.
 
-use super::{Effect, Names, Policy, Writes, PRESETS};
+use super::{Effect, Names, PRESETS, Policy, Writes};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -80,7 +80,8 @@ fn apply(mut policy: Policy, said: Said, name: &str, text: &str) -> Result<Polic
     check_names(&said, name, text)?;
     if let Some(bytes) = said.code_bytes_max {
         if *bytes.get_ref() == 0 || *bytes.get_ref() > CODE_BYTES_CEILING {
-            let message = format!("{} is not a number of bytes from 1 to {CODE_BYTES_CEILING}", bytes.get_ref());
+            let message =
+                format!("{} is not a number of bytes from 1 to {CODE_BYTES_CEILING}", bytes.get_ref());
             return Err(wrong(name, text, bytes.span().start, message, "1048576 is usual"));
         }
         policy.code_bytes_max = *bytes.get_ref();
@@ -175,7 +176,8 @@ mod tests {
         assert!(!policy.imports.denies("numpy") && policy.imports.denies("subprocess"));
         let lenient = Policy::from_toml("mine", "[calls]\ndeny = [\"eval\"]\n").unwrap();
         assert_eq!(lenient.forbidden, Effect::Deny);
-        let advised = Policy::from_toml("mine", "forbidden = \"advise\"\n[calls]\ndeny = [\"eval\"]\n").unwrap();
+        let advised =
+            Policy::from_toml("mine", "forbidden = \"advise\"\n[calls]\ndeny = [\"eval\"]\n").unwrap();
         assert_eq!(advised.forbidden, Effect::Advise);
     }
 
@@ -193,7 +195,11 @@ mod tests {
         for (text, line, key, message, hint) in cases {
             let error = Policy::from_toml("mine", text).expect_err(text);
             assert_eq!((error.line, error.key.as_deref()), (line, key), "{text}: {error}");
-            assert!(error.message.contains(message) && error.hint.contains(hint), "{text}: {error} {}", error.hint);
+            assert!(
+                error.message.contains(message) && error.hint.contains(hint),
+                "{text}: {error} {}",
+                error.hint
+            );
         }
         let error = Policy::from_toml("mine", "[imports]\nalow = []").unwrap_err().to_string();
         assert!(error.starts_with("read the policy mine: line 2, key `alow`: unknown field"), "{error}");

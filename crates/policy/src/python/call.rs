@@ -145,7 +145,8 @@ impl Walk<'_> {
             }
             "get_ipython" => Values::path("get_ipython()"),
             "get_ipython().run_line_magic" | "get_ipython().magic" => {
-                let words: Vec<&str> = arguments.positional.iter().filter_map(|(values, _)| values.one_text()).collect();
+                let words: Vec<&str> =
+                    arguments.positional.iter().filter_map(|(values, _)| values.one_text()).collect();
                 if words.len() == arguments.positional.len() && !arguments.unpacked {
                     let line = words.join(" ");
                     self.escape(ruff_python_ast::IpyEscapeKind::Magic, &line, arguments.range);
@@ -169,7 +170,9 @@ impl Walk<'_> {
             },
             "str" => text::shown(&first).map_or_else(Values::open, Values::text),
             "bytes" | "bytearray" => text::bytes_of(&first),
-            "list" | "tuple" | "set" | "frozenset" | "sorted" | "iter" | "dict" if first.known.iter().all(is_container) => {
+            "list" | "tuple" | "set" | "frozenset" | "sorted" | "iter" | "dict"
+                if first.known.iter().all(is_container) =>
+            {
                 arguments.understood = 1;
                 let mut values = first;
                 values.open |= path == "dict";
@@ -236,7 +239,9 @@ impl Walk<'_> {
     }
 
     fn text_run(&mut self, path: &str, arguments: &Arguments, range: TextRange) {
-        let Some(source) = arguments.get(0, "source").or(arguments.get(0, "stmt")).or(arguments.get(0, "expr")) else {
+        let Some(source) =
+            arguments.get(0, "source").or(arguments.get(0, "stmt")).or(arguments.get(0, "expr"))
+        else {
             return;
         };
         let mode = if path.starts_with("get_ipython") { Mode::Ipython } else { Mode::Module };
@@ -264,7 +269,13 @@ impl Walk<'_> {
         self.tell(range, Seen::Write(path));
     }
 
-    fn method_called(&mut self, of: &Value, name: &str, arguments: &mut Arguments, range: TextRange) -> Values {
+    fn method_called(
+        &mut self,
+        of: &Value,
+        name: &str,
+        arguments: &mut Arguments,
+        range: TextRange,
+    ) -> Values {
         match of {
             Value::Members(_) | Value::Globals if is_lookup(name) => {
                 let index = arguments.first();
@@ -275,7 +286,10 @@ impl Walk<'_> {
                 Values::open()
             }
             Value::File(path) => {
-                if matches!(name, "write_text" | "write_bytes" | "touch" | "mkdir" | "unlink" | "rename" | "rmdir") {
+                if matches!(
+                    name,
+                    "write_text" | "write_bytes" | "touch" | "mkdir" | "unlink" | "rename" | "rmdir"
+                ) {
                     self.tell(range, Seen::Write(path.as_deref().map(str::to_owned)));
                 }
                 if name == "open" {
@@ -328,7 +342,9 @@ impl Walk<'_> {
                 self.tell(range, Seen::Unresolved("the name of an attribute is computed".into()));
                 values.open = true;
             }
-            texts.into_iter().for_each(|name| drop(values.join(value(name).into())));
+            for name in texts {
+                values.join(value(name).into());
+            }
         }
         values
     }

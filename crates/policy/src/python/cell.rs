@@ -84,7 +84,8 @@ impl<'a> Cell<'a> {
 
 /// As IPython decides it: the first line begins with a first prompt, or the second with any.
 fn has_prompts(text: &str, indent: &str) -> bool {
-    let mut lines = text.trim_start_matches(['\n', '\r']).lines().map(|line| line.strip_prefix(indent).unwrap_or(line));
+    let mut lines =
+        text.trim_start_matches(['\n', '\r']).lines().map(|line| line.strip_prefix(indent).unwrap_or(line));
     let first = lines.next().unwrap_or_default();
     let initial = first.starts_with(">>>") || first.trim_start().starts_with("In [");
     initial && without_prompt(first) != first || lines.next().is_some_and(|line| without_prompt(line) != line)
@@ -148,7 +149,8 @@ mod tests {
         let magic = cell.magic().unwrap();
         assert_eq!((&*magic.name, &*magic.line.text, &*magic.body.text), ("timeit", "-n 10", "body\n"));
         assert_eq!(&code[magic.body.origin(0)..], "body\n");
-        for (code, name) in [("%%bash", Some("bash")), ("%%time?", None), ("%time x", None), ("x %% y", None)] {
+        for (code, name) in [("%%bash", Some("bash")), ("%%time?", None), ("%time x", None), ("x %% y", None)]
+        {
             assert_eq!(Cell::new(code).magic().map(|magic| magic.name).as_deref(), name, "{code}");
         }
     }

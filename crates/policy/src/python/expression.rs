@@ -6,7 +6,9 @@ use super::text;
 use super::value::{ITEMS_MAX, Value, Values};
 use super::walk::Walk;
 use crate::sighting::Seen;
-use ruff_python_ast::{Comprehension, Expr, ExprAttribute, ExprDict, ExprFString, ExprLambda, ExprSubscript, Number, Operator};
+use ruff_python_ast::{
+    Comprehension, Expr, ExprAttribute, ExprDict, ExprFString, ExprLambda, ExprSubscript, Number, Operator,
+};
 use ruff_text_size::{Ranged, TextRange};
 use std::rc::Rc;
 
@@ -74,7 +76,9 @@ impl Walk<'_> {
             Expr::YieldFrom(it) => self.hand_on(&it.value),
             Expr::Compare(it) => self.hand_on_all(&it.operands),
             Expr::Slice(it) => {
-                self.hand_on_all([&it.lower, &it.upper, &it.step].into_iter().filter_map(|part| part.as_deref()));
+                self.hand_on_all(
+                    [&it.lower, &it.upper, &it.step].into_iter().filter_map(|part| part.as_deref()),
+                );
             }
             Expr::TString(it) => {
                 let elements = it.value.elements().filter_map(|element| element.as_interpolation());
@@ -176,7 +180,9 @@ impl Walk<'_> {
         let mut parts = Vec::new();
         for part in &f_string.value {
             match part {
-                ruff_python_ast::FStringPartRef::Literal(literal) => parts.push(Ok(literal.value.to_string())),
+                ruff_python_ast::FStringPartRef::Literal(literal) => {
+                    parts.push(Ok(literal.value.to_string()))
+                }
                 ruff_python_ast::FStringPartRef::FString(inner) => {
                     parts.extend(inner.elements.iter().map(|element| match element.as_literal() {
                         Some(literal) => Ok(literal.value.to_string()),
@@ -190,7 +196,10 @@ impl Walk<'_> {
                 Ok(literal) => Some(literal),
                 Err(element) => element.as_interpolation().and_then(|element| self.interpolation(element)),
             };
-            text = text.zip(known).map(|(text, known)| text + &known).filter(|text| text.len() <= super::value::TEXT_MAX);
+            text = text
+                .zip(known)
+                .map(|(text, known)| text + &known)
+                .filter(|text| text.len() <= super::value::TEXT_MAX);
         }
         text.map_or_else(Values::open, Values::text)
     }
@@ -205,12 +214,20 @@ impl Walk<'_> {
         }
         let is_plain = element.format_spec.is_none()
             && element.debug_text.is_none()
-            && matches!(element.conversion, ruff_python_ast::ConversionFlag::None | ruff_python_ast::ConversionFlag::Str);
+            && matches!(
+                element.conversion,
+                ruff_python_ast::ConversionFlag::None | ruff_python_ast::ConversionFlag::Str
+            );
         is_plain.then(|| text::shown(&values)).flatten()
     }
 
     /// `left op right`, where both are already visited.
-    pub(super) fn operator(&mut self, op: Operator, left: (&Values, TextRange), right: (&Values, TextRange)) -> Values {
+    pub(super) fn operator(
+        &mut self,
+        op: Operator,
+        left: (&Values, TextRange),
+        right: (&Values, TextRange),
+    ) -> Values {
         if let Some(values) = text::combined(op, left.0, right.0) {
             return values;
         }
@@ -236,7 +253,9 @@ impl Walk<'_> {
                     }
                 }
                 Value::Text(text) if text.chars().count() <= 8 => {
-                    text.chars().for_each(|char| drop(each.join(Values::text(char.to_string()))));
+                    for char in text.chars() {
+                        each.join(Values::text(char.to_string()));
+                    }
                 }
                 value => {
                     self.hand_on_values(&value.clone().into(), range);
@@ -318,7 +337,13 @@ impl Walk<'_> {
         if let Expr::Slice(slice) = &*it.slice {
             let parts = [&slice.lower, &slice.upper, &slice.step]
                 .map(|part| part.as_deref().map(|part| self.expression(part)));
-            self.hand_on_values(&Values { known: base.known.iter().filter(|value| !text::is_sliced(value)).cloned().collect(), open: true }, it.range);
+            self.hand_on_values(
+                &Values {
+                    known: base.known.iter().filter(|value| !text::is_sliced(value)).cloned().collect(),
+                    open: true,
+                },
+                it.range,
+            );
             return text::sliced(&base, &parts);
         }
         let index = self.expression(&it.slice);

@@ -2,7 +2,7 @@
 
 use super::value::Values;
 use super::walk::Walk;
-use crate::sighting::Seen;
+use crate::sighting::{Seen, Sighting};
 use ruff_python_ast::IpyEscapeKind;
 use ruff_python_parser::Mode;
 use ruff_text_size::TextRange;
@@ -43,14 +43,15 @@ pub(super) fn line_magic(name: &str) -> Line {
     match name {
         "time" | "timeit" | "prun" | "memit" | "lprun" | "mprun" => Line::Python,
         "sx" | "system" | "sc" | "!" => Line::Shell,
-        "pip" | "conda" | "mamba" | "micromamba" | "uv" | "ls" | "cat" | "mv" | "rm" | "cp" | "mkdir" | "rmdir" | "man"
-        | "more" | "less" | "ll" | "lf" | "lk" | "ldir" | "lx" => Line::Command,
+        "pip" | "conda" | "mamba" | "micromamba" | "uv" | "ls" | "cat" | "mv" | "rm" | "cp" | "mkdir"
+        | "rmdir" | "man" | "more" | "less" | "ll" | "lf" | "lk" | "ldir" | "lx" => Line::Command,
         "load_ext" | "reload_ext" => Line::Import,
         "save" | "logstart" | "notebook" => Line::Write,
-        "matplotlib" | "config" | "pwd" | "who" | "whos" | "who_ls" | "reset" | "reset_selective" | "precision" | "pprint"
-        | "pdoc" | "pdef" | "psource" | "pfile" | "pinfo" | "pinfo2" | "psearch" | "page" | "history" | "hist" | "magic"
-        | "lsmagic" | "quickref" | "env" | "set_env" | "colors" | "xmode" | "tb" | "dhist" | "dirs" | "gui" | "load"
-        | "unload_ext" | "autoindent" | "logstop" | "logoff" | "logstate" => Line::Harmless,
+        "matplotlib" | "config" | "pwd" | "who" | "whos" | "who_ls" | "reset" | "reset_selective"
+        | "precision" | "pprint" | "pdoc" | "pdef" | "psource" | "pfile" | "pinfo" | "pinfo2" | "psearch"
+        | "page" | "history" | "hist" | "magic" | "lsmagic" | "quickref" | "env" | "set_env" | "colors"
+        | "xmode" | "tb" | "dhist" | "dirs" | "gui" | "load" | "unload_ext" | "autoindent" | "logstop"
+        | "logoff" | "logstate" => Line::Harmless,
         _ => Line::Unknown,
     }
 }
@@ -78,17 +79,49 @@ pub(super) fn cell_magic(name: &str, line: &str) -> Body {
 /// The name of the file among the words behind a magic.
 pub(super) fn file_of(line: &str) -> Option<String> {
     let words = line.split_whitespace().filter(|word| !word.starts_with('-'));
-    words.last().filter(|word| !word.contains(['$', '{'])).map(|word| word.trim_matches(['"', '\'']).to_owned())
+    words
+        .last()
+        .filter(|word| !word.contains(['$', '{']))
+        .map(|word| word.trim_matches(['"', '\'']).to_owned())
 }
 
-/// Whether a cell of one line that is not Python is a magic without its `%`, as IPython decides it.
+/// Magics of IPython that may do anything.
+const OTHERS: [&str; 24] = [
+    "alias",
+    "autoawait",
+    "autocall",
+    "automagic",
+    "bookmark",
+    "cd",
+    "code_wrap",
+    "debug",
+    "doctest_mode",
+    "ed",
+    "edit",
+    "macro",
+    "pdb",
+    "popd",
+    "pushd",
+    "pycat",
+    "pylab",
+    "recall",
+    "rehashx",
+    "rep",
+    "rerun",
+    "run",
+    "unalias",
+    "xdel",
+];
+
+/// Whether IPython takes a cell of one line for a magic without its `%`. Where a variable has that name it does not.
 pub(super) fn without_percent(cell: &str) -> bool {
     let line = cell.trim();
-    let name = line.split(|char: char| !char.is_alphanumeric() && char != '_').next().unwrap_or_default();
-    let rest = line[name.len()..].trim_start();
-    // `load_ext` and the like are magics with any name, so what is not known is taken for none.
-    let is_magic = line_magic(name) != Line::Unknown || matches!(name, "run" | "cd" | "alias" | "macro" | "edit" | "debug");
-    !line.contains('\n') && is_magic && !rest.starts_with(['!', '=', '(', ')', '<', '>', ',', '+', '*', '/', '%', '^', '&', '|', '.', '['])
+    let end = line.find(|char: char| !char.is_alphanumeric() && char != '_').unwrap_or(line.len());
+    let (name, rest) = line.split_at(end);
+    let is_magic = line_magic(name) != Line::Unknown || OTHERS.contains(&name);
+    let is_operator =
+        rest.starts_with(['!', '=', '(', ')', '<', '>', ',', '+', '*', '/', '%', '^', '&', '|', '.']);
+    is_magic && !line.contains('\n') && !is_operator && !rest.trim_start().starts_with('=')
 }
 
 impl Walk<'_> {
@@ -101,7 +134,9 @@ impl Walk<'_> {
             }
             IpyEscapeKind::Magic | IpyEscapeKind::Magic2 => self.line_magic(value.trim_start(), range),
             IpyEscapeKind::Help | IpyEscapeKind::Help2 => {}
-            IpyEscapeKind::Quote | IpyEscapeKind::Quote2 | IpyEscapeKind::Paren => self.quoted_call(kind, value, range),
+            IpyEscapeKind::Quote | IpyEscapeKind::Quote2 | IpyEscapeKind::Paren => {
+                self.quoted_call(kind, value, range)
+            }
         }
         Values::open()
     }
@@ -131,26 +166,26 @@ impl Walk<'_> {
             if super::parse(inner, Mode::Module).errors().is_empty() {
                 self.nested(inner.trim(), range, Mode::Module, false);
             } else {
-                self.tell(range, Seen::Unresolved("an expression in a command line that does not parse".into()));
+                self.tell(
+                    range,
+                    Seen::Unresolved("an expression in a command line that does not parse".into()),
+                );
             }
         }
     }
 
     /// A shell runs a text; what is in it is for the front end of Bash.
     pub(super) fn tell_shell(&mut self, text: Option<String>, range: TextRange) {
-        let span = self.span(range);
-        if let Some(text) = &text {
-            let mut inner = crate::check::commands(crate::bash::look(text));
-            inner.iter_mut().for_each(|sighting| sighting.span = span);
-            self.tell_all(inner);
-        }
+        let inner = text.as_deref().map(|text| crate::check::commands(crate::bash::look(text)));
         self.tell(range, Seen::Shell(text));
+        let span = self.span(range);
+        self.tell_all(inner.into_iter().flatten().map(|inner| Sighting { span, ..inner }).collect());
     }
 
     /// `/f a b`, `,f a b` and `;f a b` call `f`.
     fn quoted_call(&mut self, kind: IpyEscapeKind, value: &str, range: TextRange) {
         let (callee, rest) = value.trim().split_once(char::is_whitespace).unwrap_or((value.trim(), ""));
-        let quoted = |text: &str| format!("{:?}", text);
+        let quoted = |text: &str| format!("{text:?}");
         let arguments = match kind {
             IpyEscapeKind::Quote => rest.split_whitespace().map(quoted).collect::<Vec<_>>().join(", "),
             IpyEscapeKind::Quote2 => quoted(rest),
@@ -201,9 +236,17 @@ mod tests {
             ("pip install x", true),
             ("sx ls", true),
             ("cd /tmp", true),
-            ("time = 3", false),
+            ("ls = 3", false),
             ("time.sleep(1)", false),
             ("ls(1)", false),
+            ("ls (1)", true),
+            ("ls + 1", true),
+            ("ls, x = 1, 2", false),
+            ("sx == 3", false),
+            ("sx -x", true),
+            ("sx\tid", true),
+            ("sx [1]", true),
+            ("%ls", false),
             ("x y", false),
             ("ls\nx", false),
         ] {

@@ -16,6 +16,7 @@ use crate::places::Places;
 use crate::sighting::{Seen, Sighting};
 use cell::Cell;
 use magic::Body;
+use protocol::Span;
 use ruff_python_ast::Mod;
 use ruff_python_parser::{Mode, ParseOptions, Parsed, parse_unchecked};
 use ruff_text_size::{Ranged, TextRange};
@@ -43,10 +44,10 @@ fn look_at_cell(cell: &Cell, places: &Places, depth: u32, seen: &mut Vec<Sightin
     match magic::cell_magic(&magic.name, &magic.line.text) {
         _ if depth == 0 => tell(Seen::TooDeep("cell magics in cell magics".into())),
         Body::Python => {
-            // `%%timeit` runs the first line too, as its setup.
-            let setup = format!("%{} {}", magic.name, magic.line.text);
-            let line = Sighting { seen: Seen::Unresolved("the line of the cell magic does not parse".into()), span: whole };
-            seen.extend(look_at_line(&setup, line));
+            // `%%timeit` runs the first line too, as its setup; others have options there.
+            let setup =
+                if magic.name == "timeit" { format!("%timeit {}", magic.line.text) } else { String::new() };
+            seen.extend(look_at_line(&setup, whole));
             look_at_cell(&magic.body, places, depth - 1, seen);
         }
         Body::Cell => look_at_cell(&magic.body, places, depth - 1, seen),
@@ -67,26 +68,31 @@ fn look_at_cell(cell: &Cell, places: &Places, depth: u32, seen: &mut Vec<Sightin
 }
 
 /// What a line magic is seen to do, all at the place of the line that it was made from.
-fn look_at_line(line: &str, place: Sighting) -> Vec<Sighting> {
+fn look_at_line(line: &str, span: Span) -> Vec<Sighting> {
     let mut seen = look_at_python(&Cell::new(line), &Places::new(line));
-    seen.iter_mut().for_each(|sighting| sighting.span = place.span);
+    seen.iter_mut().for_each(|sighting| sighting.span = span);
     seen
 }
 
 fn look_at_python(cell: &Cell, places: &Places) -> Vec<Sighting> {
     let whole = places.span(cell.origin(0), cell.origin(cell.text.len()));
-    if magic::without_percent(&cell.text) {
-        let line = format!("%{}", cell.text.trim());
-        return look_at_line(&line, Sighting { seen: Seen::Shell(None), span: whole });
+    let mut seen = Vec::new();
+    let is_magic = magic::without_percent(&cell.text);
+    if is_magic {
+        seen = look_at_line(&format!("%{}", cell.text.trim()), whole);
     }
-    let place = |range: TextRange| places.span(cell.origin(range.start().to_usize()), cell.origin(range.end().to_usize()));
+    let place = |range: TextRange| {
+        places.span(cell.origin(range.start().to_usize()), cell.origin(range.end().to_usize()))
+    };
     if let Some((what, range)) = scan::too_deep(&cell.text, Mode::Ipython) {
         return vec![Sighting { seen: Seen::TooDeep(what), span: place(range) }];
     }
     let parsed = parse(&cell.text, Mode::Ipython);
-    let error = parsed.errors().first();
-    let error = error.map(|error| Sighting { seen: Seen::Syntax(error.error.to_string()), span: place(error.range()) });
-    let mut seen = walk::walk(&parsed, Source::of_cell(cell, Mode::Ipython), places);
+    // What is no Python is the magic only; what is both may be either.
+    let error = parsed.errors().first().filter(|_| !is_magic);
+    let error = error
+        .map(|error| Sighting { seen: Seen::Syntax(error.error.to_string()), span: place(error.range()) });
+    seen.extend(walk::walk(&parsed, Source::of_cell(cell), places));
     seen.extend(error);
     seen
 }

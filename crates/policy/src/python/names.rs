@@ -3,36 +3,161 @@
 /// Modules that other modules hold as an attribute, and through which everything can be reached. Names that data
 /// libraries use for parts of their own, such as `signal`, `io` or `array`, are not among them.
 const HIDDEN: [&str; 46] = [
-    "asyncio", "builtins", "codecs", "codeop", "concurrent", "ctypes", "fcntl", "ftplib", "gc", "glob", "http", "imp",
-    "importlib", "inspect", "linecache", "logging", "marshal", "mmap", "multiprocessing", "nt", "ntpath", "os", "pathlib", "pickle",
-    "pkgutil", "platform", "posix", "posixpath", "posixsubprocess", "pty", "pydoc", "runpy", "shutil", "site", "smtplib",
-    "socket", "socketserver", "subprocess", "sys", "sysconfig", "tempfile", "threading", "traceback", "urllib", "webbrowser",
+    "asyncio",
+    "builtins",
+    "codecs",
+    "codeop",
+    "concurrent",
+    "ctypes",
+    "fcntl",
+    "ftplib",
+    "gc",
+    "glob",
+    "http",
+    "imp",
+    "importlib",
+    "inspect",
+    "linecache",
+    "logging",
+    "marshal",
+    "mmap",
+    "multiprocessing",
+    "nt",
+    "ntpath",
+    "os",
+    "pathlib",
+    "pickle",
+    "pkgutil",
+    "platform",
+    "posix",
+    "posixpath",
+    "posixsubprocess",
+    "pty",
+    "pydoc",
+    "runpy",
+    "shutil",
+    "site",
+    "smtplib",
+    "socket",
+    "socketserver",
+    "subprocess",
+    "sys",
+    "sysconfig",
+    "tempfile",
+    "threading",
+    "traceback",
+    "urllib",
+    "webbrowser",
     "zipimport",
 ];
 
 /// The builtins that run, find or change something, and those that hand on what they are given. All others are
 /// harmless whatever they are given.
 const BUILTINS: [&str; 50] = [
-    "__build_class__", "__import__", "__loader__", "__spec__", "bool", "breakpoint", "bytearray", "bytes", "callable", "chr", "classmethod",
-    "compile", "copyright", "credits", "delattr", "dict", "dir", "eval", "exec", "execfile", "exit", "filter", "frozenset",
-    "get_ipython", "getattr", "globals", "hasattr", "help", "id", "input", "iter", "license", "list", "locals", "map",
-    "memoryview", "next", "object", "open", "print", "property", "quit", "repr", "reversed", "setattr", "sorted", "str",
-    "super", "type", "vars",
+    "__build_class__",
+    "__import__",
+    "__loader__",
+    "__spec__",
+    "bool",
+    "breakpoint",
+    "bytearray",
+    "bytes",
+    "callable",
+    "chr",
+    "classmethod",
+    "compile",
+    "copyright",
+    "credits",
+    "delattr",
+    "dict",
+    "dir",
+    "eval",
+    "exec",
+    "execfile",
+    "exit",
+    "filter",
+    "frozenset",
+    "get_ipython",
+    "getattr",
+    "globals",
+    "hasattr",
+    "help",
+    "id",
+    "input",
+    "iter",
+    "license",
+    "list",
+    "locals",
+    "map",
+    "memoryview",
+    "next",
+    "object",
+    "open",
+    "print",
+    "property",
+    "quit",
+    "repr",
+    "reversed",
+    "setattr",
+    "sorted",
+    "str",
+    "super",
+    "type",
+    "vars",
 ];
 
 /// What runs a command line.
 const SHELLS: [&str; 22] = [
-    "asyncio.create_subprocess_exec", "asyncio.create_subprocess_shell", "commands.getoutput",
-    "get_ipython().getoutput", "get_ipython().system", "os.execl", "os.execlp", "os.execv", "os.execvp", "os.popen",
-    "os.posix_spawn", "os.spawnl", "os.spawnv", "os.startfile", "os.system", "pty.spawn", "subprocess.Popen", "subprocess.call",
-    "subprocess.check_call", "subprocess.check_output", "subprocess.getoutput", "subprocess.run",
+    "asyncio.create_subprocess_exec",
+    "asyncio.create_subprocess_shell",
+    "commands.getoutput",
+    "get_ipython().getoutput",
+    "get_ipython().system",
+    "os.execl",
+    "os.execlp",
+    "os.execv",
+    "os.execvp",
+    "os.popen",
+    "os.posix_spawn",
+    "os.spawnl",
+    "os.spawnv",
+    "os.startfile",
+    "os.system",
+    "pty.spawn",
+    "subprocess.Popen",
+    "subprocess.call",
+    "subprocess.check_call",
+    "subprocess.check_output",
+    "subprocess.getoutput",
+    "subprocess.run",
 ];
 
 /// Methods of tables, arrays and figures that write a file, whose path is the first argument.
 const WRITERS: [&str; 24] = [
-    "imsave", "imwrite", "save", "save_as_html", "savefig", "savemat", "savetxt", "savez", "savez_compressed", "sink_csv", "sink_parquet",
-    "to_csv", "to_excel", "to_feather", "to_hdf", "to_html", "to_json", "to_orc", "to_parquet", "to_pickle", "write_csv",
-    "write_html", "write_image", "write_parquet",
+    "imsave",
+    "imwrite",
+    "save",
+    "save_as_html",
+    "savefig",
+    "savemat",
+    "savetxt",
+    "savez",
+    "savez_compressed",
+    "sink_csv",
+    "sink_parquet",
+    "to_csv",
+    "to_excel",
+    "to_feather",
+    "to_hdf",
+    "to_html",
+    "to_json",
+    "to_orc",
+    "to_parquet",
+    "to_pickle",
+    "write_csv",
+    "write_html",
+    "write_image",
+    "write_parquet",
 ];
 
 /// The module that an attribute of a module is, where it is one that must not hide behind another.
@@ -67,8 +192,13 @@ pub(super) fn is_getattr(path: &str) -> bool {
 pub(super) fn is_import(path: &str) -> bool {
     matches!(
         path,
-        "__import__" | "importlib.import_module" | "importlib.__import__" | "importlib.util.find_spec" | "runpy.run_module"
-            | "pkgutil.get_loader" | "pytest.importorskip"
+        "__import__"
+            | "importlib.import_module"
+            | "importlib.__import__"
+            | "importlib.util.find_spec"
+            | "runpy.run_module"
+            | "pkgutil.get_loader"
+            | "pytest.importorskip"
     )
 }
 
@@ -76,9 +206,24 @@ pub(super) fn is_import(path: &str) -> bool {
 pub(super) fn runs_text(path: &str) -> bool {
     matches!(
         path,
-        "eval" | "exec" | "compile" | "pandas.eval" | "numexpr.evaluate" | "sympy.sympify" | "sympy.parse_expr"
-            | "sympy.parsing.sympy_parser.parse_expr" | "code.InteractiveInterpreter.runsource" | "codeop.compile_command" | "timeit.timeit"
-            | "timeit.repeat" | "timeit.Timer" | "cProfile.run" | "profile.run" | "get_ipython().run_cell" | "get_ipython().ex" | "get_ipython().ev"
+        "eval"
+            | "exec"
+            | "compile"
+            | "pandas.eval"
+            | "numexpr.evaluate"
+            | "sympy.sympify"
+            | "sympy.parse_expr"
+            | "sympy.parsing.sympy_parser.parse_expr"
+            | "code.InteractiveInterpreter.runsource"
+            | "codeop.compile_command"
+            | "timeit.timeit"
+            | "timeit.repeat"
+            | "timeit.Timer"
+            | "cProfile.run"
+            | "profile.run"
+            | "get_ipython().run_cell"
+            | "get_ipython().ex"
+            | "get_ipython().ev"
     )
 }
 

@@ -47,7 +47,11 @@ struct Level {
 impl Scan {
     fn take(&mut self, token: TokenKind) -> Option<String> {
         match token {
-            TokenKind::Lpar | TokenKind::Lsqb | TokenKind::Lbrace | TokenKind::FStringStart | TokenKind::TStringStart => {
+            TokenKind::Lpar
+            | TokenKind::Lsqb
+            | TokenKind::Lbrace
+            | TokenKind::FStringStart
+            | TokenKind::TStringStart => {
                 // The bracket itself is a link of the chain around it: f()()() and a[0][0][0].
                 self.link(1, 0);
                 self.open.push(Level::default());
@@ -55,7 +59,11 @@ impl Scan {
                     return Some(format!("more than {BRACKETS_MAX} brackets are open here"));
                 }
             }
-            TokenKind::Rpar | TokenKind::Rsqb | TokenKind::Rbrace | TokenKind::FStringEnd | TokenKind::TStringEnd => {
+            TokenKind::Rpar
+            | TokenKind::Rsqb
+            | TokenKind::Rbrace
+            | TokenKind::FStringEnd
+            | TokenKind::TStringEnd => {
                 if self.open.len() > 1 {
                     let closed = self.open.pop().expect("it was just counted");
                     self.total -= closed.chain + closed.lasting;
@@ -95,17 +103,41 @@ impl Scan {
 
 fn chains(token: TokenKind) -> bool {
     use TokenKind::{
-        Amper, At, Await, CircumFlex, ColonEqual, Dot, DoubleSlash, DoubleStar, Else, Equal, From, If, LeftShift, Minus, Not,
-        Percent, Plus, RightShift, Slash, Star, Tilde, Vbar, Yield,
+        Amper, At, Await, CircumFlex, ColonEqual, Dot, DoubleSlash, DoubleStar, Else, Equal, From, If,
+        LeftShift, Minus, Not, Percent, Plus, RightShift, Slash, Star, Tilde, Vbar, Yield,
     };
     matches!(
         token,
-        Amper | At | Await | CircumFlex | ColonEqual | Dot | DoubleSlash | DoubleStar | Else | Equal | From | If | LeftShift
-            | Minus | Not | Percent | Plus | RightShift | Slash | Star | Tilde | Vbar | Yield
+        Amper
+            | At
+            | Await
+            | CircumFlex
+            | ColonEqual
+            | Dot
+            | DoubleSlash
+            | DoubleStar
+            | Else
+            | Equal
+            | From
+            | If
+            | LeftShift
+            | Minus
+            | Not
+            | Percent
+            | Plus
+            | RightShift
+            | Slash
+            | Star
+            | Tilde
+            | Vbar
+            | Yield
     )
 }
 
 fn goes_on(token: TokenKind) -> bool {
     use TokenKind::{Async, Case, Class, Def, Elif, Except, Finally, For, Lambda, Match, Try, While, With};
-    matches!(token, Async | Case | Class | Def | Elif | Except | Finally | For | Lambda | Match | Try | While | With)
+    matches!(
+        token,
+        Async | Case | Class | Def | Elif | Except | Finally | For | Lambda | Match | Try | While | With
+    )
 }

@@ -6,8 +6,8 @@ use super::walk::Walk;
 use crate::sighting::Seen;
 use ruff_python_ast::name::Name;
 use ruff_python_ast::{
-    ExceptHandler, Expr, ParameterWithDefault, Parameters, Pattern, Stmt, StmtClassDef, StmtFunctionDef, StmtImport,
-    StmtImportFrom, TypeParam, TypeParams,
+    ExceptHandler, Expr, ParameterWithDefault, Parameters, Pattern, Stmt, StmtClassDef, StmtFunctionDef,
+    StmtImport, StmtImportFrom, TypeParam, TypeParams,
 };
 use ruff_text_size::{Ranged, TextRange};
 
@@ -38,7 +38,11 @@ impl Walk<'_> {
             Stmt::AugAssign(assign) => {
                 let before = self.expression(&assign.target);
                 let added = self.expression(&assign.value);
-                let values = self.operator(assign.op, (&before, assign.target.range()), (&added, assign.value.range()));
+                let values = self.operator(
+                    assign.op,
+                    (&before, assign.target.range()),
+                    (&added, assign.value.range()),
+                );
                 self.bind(&assign.target, &values, assign.range);
             }
             Stmt::TypeAlias(alias) => {
@@ -48,7 +52,9 @@ impl Walk<'_> {
             }
             Stmt::Delete(delete) => delete.targets.iter().for_each(|target| self.delete(target)),
             Stmt::Global(global) => global.names.iter().for_each(|name| self.scopes.declare_global(&name.id)),
-            Stmt::Nonlocal(nonlocal) => nonlocal.names.iter().for_each(|name| self.scopes.declare_nonlocal(&name.id)),
+            Stmt::Nonlocal(nonlocal) => {
+                nonlocal.names.iter().for_each(|name| self.scopes.declare_nonlocal(&name.id))
+            }
             Stmt::Return(it) => self.hand_on_all(it.value.as_deref()),
             Stmt::Expr(it) => self.hand_on(&it.value),
             Stmt::Raise(it) => self.hand_on_all(it.exc.as_deref().into_iter().chain(it.cause.as_deref())),
@@ -162,7 +168,9 @@ impl Walk<'_> {
         for (at, target) in targets.iter().enumerate() {
             let own = fits.as_ref().map_or(&each, |items| &items[at]);
             let starred = match target {
-                Expr::Starred(starred) => Some((&*starred.value, Values::from(Value::Items([own.clone()].into())))),
+                Expr::Starred(starred) => {
+                    Some((&*starred.value, Values::from(Value::Items([own.clone()].into()))))
+                }
                 _ => None,
             };
             match starred {

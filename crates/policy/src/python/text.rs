@@ -28,10 +28,16 @@ pub(super) fn combined(op: Operator, left: &Values, right: &Values) -> Option<Va
 fn pair(op: Operator, left: &Value, right: &Value) -> Option<Values> {
     Some(match (op, left, right) {
         (Operator::Add, Value::Text(left), Value::Text(right)) => Values::text(format!("{left}{right}")),
-        (Operator::Add, Value::Number(left), Value::Number(right)) => Value::Number(left.checked_add(*right)?).into(),
-        (Operator::Sub, Value::Number(left), Value::Number(right)) => Value::Number(left.checked_sub(*right)?).into(),
+        (Operator::Add, Value::Number(left), Value::Number(right)) => {
+            Value::Number(left.checked_add(*right)?).into()
+        }
+        (Operator::Sub, Value::Number(left), Value::Number(right)) => {
+            Value::Number(left.checked_sub(*right)?).into()
+        }
         (Operator::BitXor, Value::Number(left), Value::Number(right)) => Value::Number(left ^ right).into(),
-        (Operator::Mult, Value::Number(left), Value::Number(right)) => Value::Number(left.checked_mul(*right)?).into(),
+        (Operator::Mult, Value::Number(left), Value::Number(right)) => {
+            Value::Number(left.checked_mul(*right)?).into()
+        }
         (Operator::Mult, Value::Text(text), Value::Number(times)) => {
             let times = usize::try_from(*times).unwrap_or(0);
             let fits = text.len().checked_mul(times).is_some_and(|bytes| bytes <= TEXT_MAX);
@@ -42,7 +48,8 @@ fn pair(op: Operator, left: &Value, right: &Value) -> Option<Values> {
             percent(template, &[value.clone().into()])
         }
         (Operator::Add, Value::Items(left), Value::Items(right)) => {
-            Value::Items(left.iter().chain(right.iter()).take(super::value::ITEMS_MAX * 2).cloned().collect()).into()
+            Value::Items(left.iter().chain(right.iter()).take(super::value::ITEMS_MAX * 2).cloned().collect())
+                .into()
         }
         (Operator::Div, Value::File(folder), Value::Text(name)) => {
             Value::File(folder.as_ref().map(|folder| joined_path(folder, name))).into()
@@ -93,7 +100,8 @@ pub(super) fn sliced(base: &Values, parts: &[Option<Values>; 3]) -> Values {
                 Values::text(indexes(chars.len(), lower, upper, step).map(|at| chars[at]).collect::<String>())
             }
             Value::Items(items) => {
-                Value::Items(indexes(items.len(), lower, upper, step).map(|at| items[at].clone()).collect()).into()
+                Value::Items(indexes(items.len(), lower, upper, step).map(|at| items[at].clone()).collect())
+                    .into()
             }
             _ => Values::open(),
         });
@@ -102,14 +110,23 @@ pub(super) fn sliced(base: &Values, parts: &[Option<Values>; 3]) -> Values {
 }
 
 /// The indexes that a slice takes, as Python counts them.
-fn indexes(len: usize, lower: Option<i64>, upper: Option<i64>, step: Option<i64>) -> impl Iterator<Item = usize> {
+fn indexes(
+    len: usize,
+    lower: Option<i64>,
+    upper: Option<i64>,
+    step: Option<i64>,
+) -> impl Iterator<Item = usize> {
     let len = len as i64;
     let step = step.filter(|&step| step != 0).unwrap_or(1);
     let (low, high) = if step > 0 { (0, len) } else { (-1, len - 1) };
     let bound = |part: Option<i64>, none: i64| {
         part.map_or(none, |at| (if at < 0 { at.saturating_add(len) } else { at }).clamp(low, high))
     };
-    let (start, end) = if step > 0 { (bound(lower, 0), bound(upper, len)) } else { (bound(lower, len - 1), bound(upper, -1)) };
+    let (start, end) = if step > 0 {
+        (bound(lower, 0), bound(upper, len))
+    } else {
+        (bound(lower, len - 1), bound(upper, -1))
+    };
     let mut at = start;
     std::iter::from_fn(move || {
         let goes_on = if step > 0 { at < end } else { at > end };
@@ -129,14 +146,18 @@ pub(super) fn item(base: &Value, index: &Values) -> Values {
             usize::try_from(at).ok().and_then(|at| items.get(at)).cloned().unwrap_or_else(Values::open)
         }
         (Value::Items(items), _) => any(items.iter()),
-        (Value::Table(items), Some(Value::Text(name))) => {
-            any(items.iter().filter(|(key, _)| key.as_ref().is_none_or(|key| key == name)).map(|(_, values)| values))
-        }
+        (Value::Table(items), Some(Value::Text(name))) => any(items
+            .iter()
+            .filter(|(key, _)| key.as_ref().is_none_or(|key| key == name))
+            .map(|(_, values)| values)),
         (Value::Table(items), _) => any(items.iter().map(|(_, values)| values)),
         (Value::Text(text), Some(Value::Number(at))) => {
             let chars: Vec<char> = text.chars().collect();
             let at = if *at < 0 { at + chars.len() as i64 } else { *at };
-            usize::try_from(at).ok().and_then(|at| chars.get(at)).map_or_else(Values::open, |char| Values::text(char.to_string()))
+            usize::try_from(at)
+                .ok()
+                .and_then(|at| chars.get(at))
+                .map_or_else(Values::open, |char| Values::text(char.to_string()))
         }
         _ => Values::open(),
     }
@@ -144,7 +165,9 @@ pub(super) fn item(base: &Value, index: &Values) -> Values {
 
 fn any<'v>(items: impl Iterator<Item = &'v Values>) -> Values {
     let mut all = Values::default();
-    items.for_each(|values| drop(all.join(values.clone())));
+    for values in items {
+        all.join(values.clone());
+    }
     all.open |= all.known.is_empty();
     all
 }
@@ -153,7 +176,9 @@ fn any<'v>(items: impl Iterator<Item = &'v Values>) -> Values {
 pub(super) fn method(of: &Value, name: &str, arguments: &[Values]) -> Values {
     match of {
         Value::Text(text) => text_method(text, name, arguments),
-        Value::Table(_) if is_lookup(name) => arguments.first().map_or_else(Values::open, |index| item(of, index)),
+        Value::Table(_) if is_lookup(name) => {
+            arguments.first().map_or_else(Values::open, |index| item(of, index))
+        }
         Value::Table(items) if matches!(name, "values" | "items" | "copy") => {
             Value::Items([any(items.iter().map(|(_, values)| values))].into()).into()
         }
@@ -163,7 +188,9 @@ pub(super) fn method(of: &Value, name: &str, arguments: &[Values]) -> Values {
             let name = arguments.first().and_then(Values::one_text);
             Value::File(path.as_ref().zip(name).map(|(path, name)| joined_path(path, name))).into()
         }
-        Value::File(path) if matches!(name, "resolve" | "absolute" | "expanduser") => Value::File(path.clone()).into(),
+        Value::File(path) if matches!(name, "resolve" | "absolute" | "expanduser") => {
+            Value::File(path.clone()).into()
+        }
         _ => Values::open(),
     }
 }
@@ -177,14 +204,18 @@ fn text_method(text: &str, name: &str, arguments: &[Values]) -> Values {
             let filled = shown.and_then(|shown| format(text, &shown));
             return filled.map_or_else(Values::open, Values::text);
         }
-        ("replace", [Some(from), Some(to)]) if !from.is_empty() && text.len() * (to.len() + 1) <= TEXT_MAX => {
+        ("replace", [Some(from), Some(to)])
+            if !from.is_empty() && text.len() * (to.len() + 1) <= TEXT_MAX =>
+        {
             text.replace(from, to)
         }
         ("lower" | "casefold", []) => text.to_lowercase(),
         ("upper", []) => text.to_uppercase(),
         ("strip", []) => text.trim().to_owned(),
         ("strip", [Some(chars)]) => text.trim_matches(|char| chars.contains(char)).to_owned(),
-        ("decode" | "encode", _) if arguments.iter().all(|codec| codec.one_text().is_some_and(is_plain_codec)) => {
+        ("decode" | "encode", _)
+            if arguments.iter().all(|codec| codec.one_text().is_some_and(is_plain_codec)) =>
+        {
             text.to_owned()
         }
         ("swapcase", []) => text.chars().map(swapped).collect(),
@@ -194,7 +225,9 @@ fn text_method(text: &str, name: &str, arguments: &[Values]) -> Values {
         ("split", [Some(separator)]) if !separator.is_empty() => {
             return Value::Items(text.split(separator).take(64).map(Values::text).collect()).into();
         }
-        ("split", []) => return Value::Items(text.split_whitespace().take(64).map(Values::text).collect()).into(),
+        ("split", []) => {
+            return Value::Items(text.split_whitespace().take(64).map(Values::text).collect()).into();
+        }
         _ => return Values::open(),
     };
     Values::text(changed)
@@ -212,7 +245,8 @@ fn swapped(char: char) -> char {
 fn join(separator: &str, items: &Values) -> Values {
     match items.one() {
         Some(Value::Items(items)) => {
-            let parts: Option<Vec<String>> = items.iter().map(|item| item.one_text().map(str::to_owned)).collect();
+            let parts: Option<Vec<String>> =
+                items.iter().map(|item| item.one_text().map(str::to_owned)).collect();
             parts.map_or_else(Values::open, |parts| Values::text(parts.join(separator)))
         }
         Some(Value::Text(text)) => {
@@ -309,7 +343,9 @@ pub(super) fn map_chr(items: &Values) -> Values {
         return Values::open();
     };
     let each = items.iter().map(|item| match item.one() {
-        Some(Value::Number(code)) => char_of(*code).map_or_else(Values::open, |char| Values::text(char.to_string())),
+        Some(Value::Number(code)) => {
+            char_of(*code).map_or_else(Values::open, |char| Values::text(char.to_string()))
+        }
         _ => Values::open(),
     });
     Value::Items(each.collect()).into()

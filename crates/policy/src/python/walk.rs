@@ -46,7 +46,6 @@ pub(super) struct Source<'a> {
     key: u64,
     /// In a query of pandas only names with `@` are names of Python.
     pub(super) is_query: bool,
-    pub(super) mode: Mode,
 }
 
 #[derive(Clone)]
@@ -58,8 +57,8 @@ enum Place<'a> {
 }
 
 impl<'a> Source<'a> {
-    pub(super) fn of_cell(cell: &'a Cell<'a>, mode: Mode) -> Source<'a> {
-        Source { text: &cell.text, place: Place::Mapped(cell), key: 0, is_query: false, mode }
+    pub(super) fn of_cell(cell: &'a Cell<'a>) -> Source<'a> {
+        Source { text: &cell.text, place: Place::Mapped(cell), key: 0, is_query: false }
     }
 }
 
@@ -86,7 +85,10 @@ pub(super) fn walk<'a>(parsed: &Parsed<Mod>, source: Source<'a>, places: &'a Pla
         }
     }
     if walk.scopes.grew || walk.scopes.tangled {
-        walk.tell(TextRange::default(), Seen::Unresolved("names stand for too many things to be followed".into()));
+        walk.tell(
+            TextRange::default(),
+            Seen::Unresolved("names stand for too many things to be followed".into()),
+        );
     }
     walk.seen
 }
@@ -181,13 +183,17 @@ impl<'a> Walk<'a> {
             match value {
                 Value::Path(path) => self.mention(path, range),
                 Value::Items(items) => items.iter().for_each(|values| self.hand_on_values(values, range)),
-                Value::Table(items) => items.iter().for_each(|(_, values)| self.hand_on_values(values, range)),
+                Value::Table(items) => {
+                    items.iter().for_each(|(_, values)| self.hand_on_values(values, range))
+                }
                 Value::Gives(values) => self.hand_on_values(values, range),
                 Value::Members(module) => {
                     let whose = if module.is_empty() { "sys" } else { module };
                     self.tell(range, Seen::Unresolved(format!("all names of {whose} are handed on")));
                 }
-                Value::Globals => self.tell(range, Seen::Unresolved("all names of the cell are handed on".into())),
+                Value::Globals => {
+                    self.tell(range, Seen::Unresolved("all names of the cell are handed on".into()))
+                }
                 Value::Method(of, _) => self.hand_on_values(&Value::clone(of).into(), range),
                 Value::Text(_) | Value::Number(_) | Value::Getter(_) | Value::Caller(_) | Value::File(_) => {}
             }
@@ -197,10 +203,19 @@ impl<'a> Walk<'a> {
     /// Tells that a name is used without being called.
     pub(super) fn mention(&mut self, path: &str, range: TextRange) {
         self.tell(range, Seen::Use(path.to_owned()));
-        if names::is_getattr(path) || path.starts_with("operator.attrgetter") || path.starts_with("operator.methodcaller") {
-            self.tell(range, Seen::Unresolved(format!("{path} is handed on, and the names it is given cannot be seen")));
+        if names::is_getattr(path)
+            || path.starts_with("operator.attrgetter")
+            || path.starts_with("operator.methodcaller")
+        {
+            self.tell(
+                range,
+                Seen::Unresolved(format!("{path} is handed on, and the names it is given cannot be seen")),
+            );
         } else if names::is_import(path) && path != "__import__" {
-            self.tell(range, Seen::Unresolved(format!("{path} is handed on, and what it imports cannot be seen")));
+            self.tell(
+                range,
+                Seen::Unresolved(format!("{path} is handed on, and what it imports cannot be seen")),
+            );
         }
     }
 
@@ -211,14 +226,15 @@ impl<'a> Walk<'a> {
             self.tell(range, Seen::Unresolved("code in strings, nested too deeply to be followed".into()));
             return;
         }
-        let text = if is_query { text.replace('@', "\u{1}") } else { text.to_owned() };
+        // The mark keeps its place; the statement in front spares it from being taken for indentation.
+        let text = if is_query { format!("0;{}", text.replace('@', "\u{1}")) } else { text.to_owned() };
         if let Some((what, _)) = super::scan::too_deep(&text, mode) {
             self.tell(range, Seen::TooDeep(what));
             return;
         }
         let parsed = super::parse(&text.replace('\u{1}', " "), mode);
         if parsed.errors().is_empty() {
-            let inner = Nested { text: &text, parsed: &parsed, range, mode, is_query };
+            let inner = Nested { text: &text, parsed: &parsed, range, is_query };
             self.walk_nested(&inner);
         } else if !is_query {
             self.tell(range, Seen::Unresolved("code in a string that does not parse".into()));
@@ -231,10 +247,16 @@ impl<'a> Walk<'a> {
             Place::Fixed(range, _) => *range,
             Place::Mapped(_) => inner.range,
         };
-        let key = self.source.key.wrapping_mul(1 << 20).wrapping_add(u64::from(inner.range.start().to_u32()) + 1);
+        let key =
+            self.source.key.wrapping_mul(1 << 20).wrapping_add(u64::from(inner.range.start().to_u32()) + 1);
         let mut walk = Walk {
             places: self.places,
-            source: Source { text: inner.text, place: Place::Fixed(outer, span), key, is_query: inner.is_query, mode: inner.mode },
+            source: Source {
+                text: inner.text,
+                place: Place::Fixed(outer, span),
+                key,
+                is_query: inner.is_query,
+            },
             scopes: std::mem::replace(&mut self.scopes, Scopes::new()),
             modules: std::mem::take(&mut self.modules),
             seen: std::mem::take(&mut self.seen),
@@ -255,6 +277,5 @@ struct Nested<'n> {
     text: &'n str,
     parsed: &'n Parsed<Mod>,
     range: TextRange,
-    mode: Mode,
     is_query: bool,
 }

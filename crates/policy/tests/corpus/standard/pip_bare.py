@@ -1,0 +1,3 @@
+# from: installing fails without a network
+# expect: allowed
+pip install rich

@@ -1,0 +1,4 @@
+# from: installing fails without a network
+# expect: allowed
+!pip install rich
+!ls -l

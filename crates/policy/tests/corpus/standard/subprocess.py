@@ -1,0 +1,4 @@
+# from: a sandbox contains it
+# expect: allowed
+import subprocess
+subprocess.run(['ls', '-l'])

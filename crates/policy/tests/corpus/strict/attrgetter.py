@@ -1,0 +1,4 @@
+# from: a list of things that a check of names must see through
+# expect: denied import-not-allowed:3
+from operator import attrgetter
+attrgetter('system')(object)

@@ -1,0 +1,3 @@
+# from: pyjail write-ups
+# expect: denied call-denied:3 import-not-allowed:3
+getattr(__builtins__, ''.join(map(chr, [101, 118, 97, 108])))('1')

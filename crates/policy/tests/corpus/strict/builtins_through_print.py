@@ -1,0 +1,3 @@
+# from: pyjail write-ups
+# expect: denied dunder-chain:3
+print.__self__.eval('1')

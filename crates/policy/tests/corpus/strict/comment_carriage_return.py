@@ -1,0 +1,3 @@
+# from: pyjail write-ups: a carriage return ends a comment
+# expect: denied call-denied:3
+x = 1 # harmlesseval('1')

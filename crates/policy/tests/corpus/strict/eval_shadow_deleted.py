@@ -1,0 +1,5 @@
+# from: a list of things that a check of names must see through
+# expect: denied call-denied:5
+eval = len
+del eval
+eval('1')

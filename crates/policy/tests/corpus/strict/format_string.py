@@ -1,0 +1,3 @@
+# from: RestrictedPython: advisories and its own list of what is guarded (CVE-2023-41039: format reaches attributes)
+# expect: denied dunder-chain:3
+print('{0.__class__.__base__}'.format(1))

@@ -1,0 +1,4 @@
+# from: pyjail write-ups
+# expect: denied unresolved-name:4
+from functools import reduce
+reduce(getattr, ['a', 'b'], object)

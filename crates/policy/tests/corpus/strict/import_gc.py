@@ -1,0 +1,3 @@
+# from: a list of things that a check of names must see through
+# expect: denied import-not-allowed:3
+import gc

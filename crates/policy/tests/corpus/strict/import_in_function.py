@@ -1,0 +1,5 @@
+# from: a list of things that a check of names must see through
+# expect: denied import-not-allowed:4
+def f():
+    import subprocess
+    return subprocess

@@ -1,0 +1,4 @@
+# from: pyjail write-ups
+# expect: denied import-not-allowed:3
+__builtins__\
+.eval('1')

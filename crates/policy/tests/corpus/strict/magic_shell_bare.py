@@ -1,0 +1,3 @@
+# from: pyjail write-ups: a magic needs no percent sign
+# expect: denied shell-denied:3
+sx id

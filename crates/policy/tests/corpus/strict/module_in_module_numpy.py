@@ -1,0 +1,4 @@
+# from: smolagents: escapes of its local Python executor (CVE-2025-5120)
+# expect: denied import-not-allowed:4
+import numpy as np
+np.f2py.os.system('id')

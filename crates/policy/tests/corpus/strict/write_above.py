@@ -1,0 +1,4 @@
+# from: a list of things that a check of names must see through
+# expect: denied write-outside-workspace:3
+with open('../out.txt', mode='a') as f:
+    f.write('x')

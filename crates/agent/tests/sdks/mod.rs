@@ -9,7 +9,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Runs `sdks/NAME.py` with the SDK of that name against `url`: the JSON that it prints. `None`, said aloud, where the SDK
+/// Runs `sdks/drive_NAME.py` with the SDK of that name against `url`: the JSON that it prints. `None`, said aloud, where the SDK
 /// cannot be installed; a failure where `BELLJAR_REQUIRE` names `python`.
 pub fn run(name: &str, url: &str) -> Option<Value> {
     let python = match install(name) {
@@ -19,7 +19,12 @@ pub fn run(name: &str, url: &str) -> Option<Value> {
             return None;
         }
     };
-    let output = Command::new(python).args(["-W", "error"]).arg(sdks(&format!("{name}.py"))).arg(url).output().unwrap();
+    let output = Command::new(python)
+        .args(["-W", "error"])
+        .arg(sdks(&format!("drive_{name}.py")))
+        .arg(url)
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Some(serde_json::from_slice(&output.stdout).unwrap())
 }
@@ -55,7 +60,8 @@ fn install(name: &str) -> Result<PathBuf, String> {
 }
 
 fn call(command: &mut Command) -> Result<(), String> {
-    let output = command.stdin(Stdio::null()).output().map_err(|error| format!("install the SDK: {error}"))?;
+    let output =
+        command.stdin(Stdio::null()).output().map_err(|error| format!("install the SDK: {error}"))?;
     let last = String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or_default().to_owned();
     if output.status.success() { Ok(()) } else { Err(format!("install the SDK: {last}")) }
 }

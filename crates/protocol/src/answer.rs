@@ -33,6 +33,7 @@ pub enum AnswerStatus {
 
 /// Tokens, as the provider counted them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Tokens {
     /// Read by the model and paid in full; without those below.
     pub input: u64,

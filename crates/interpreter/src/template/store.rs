@@ -21,7 +21,7 @@ use super::build::Build;
 use super::error::TemplateError;
 use super::python::Python;
 use super::recipe::Recipe;
-use super::record::{self, Record};
+use super::record::{self, Package, Record};
 use super::{Phase, Progress, Step, Template, lock};
 
 /// Part of every hash: changes when a build lays things out in another way.
@@ -45,6 +45,17 @@ pub struct Listing {
     pub root: PathBuf,
     /// Builds of older recipes or other Pythons.
     pub outdated: Vec<PathBuf>,
+}
+
+impl Listing {
+    /// What was asked for and is installed, in the recipe's order; nothing where nothing is built.
+    pub fn libraries(&self) -> Vec<Package> {
+        let packages = self.built.as_ref().map(|record| record.packages.as_slice()).unwrap_or_default();
+        // Indexes take capitals, dashes and underscores for the same.
+        let plain = |name: &str| name.to_lowercase().replace('_', "-");
+        let find = |wanted: &String| packages.iter().find(|one| plain(&one.name) == plain(wanted)).cloned();
+        self.recipe.requirements.iter().filter_map(find).collect()
+    }
 }
 
 impl Store {

@@ -14,6 +14,8 @@ const CODE_BYTES_MAX: u64 = 16 << 20;
 /// Code that is ready to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Code {
+    /// What people call it: the file's name, `stdin` or `code`.
+    pub label: String,
     /// The code.
     pub text: String,
     /// Its language.
@@ -35,12 +37,17 @@ impl Code {
             (Some(path), None) => (read_file(path)?, by_extension(path)?),
             _ => return Err(nothing()),
         };
-        let text = decode(bytes)?;
+        let text = decode(bytes, "the code")?;
         if text.trim().is_empty() {
             return Err(Failure::usage("empty_code", "run empty code")
                 .hint("give a FILE, -c CODE, or - and code on standard input"));
         }
-        Ok(Code { text, language: language.unwrap_or(guess) })
+        let label = match file {
+            None => "code".to_owned(),
+            Some(path) if path == Path::new("-") => "stdin".to_owned(),
+            Some(path) => shown(path),
+        };
+        Ok(Code { label, text, language: language.unwrap_or(guess) })
     }
 }
 
@@ -49,15 +56,19 @@ fn nothing() -> Failure {
         .hint("belljar run FILE, belljar run -c CODE, or belljar run - to read it from standard input")
 }
 
+fn shown(path: &Path) -> String {
+    terminal::name(&protocol::path::from_bytes(path.as_os_str().as_bytes()))
+}
+
 fn read_file(path: &Path) -> Done<Vec<u8>> {
-    let label = terminal::name(&protocol::path::from_bytes(path.as_os_str().as_bytes()));
+    let label = shown(path);
     let fail = |error: std::io::Error| {
         Failure::usage("unreadable", format!("read {label}: {}", reason(&error)))
             .hint("check the path; it is looked up from the current directory")
     };
     let mut file = std::fs::File::open(path).map_err(fail)?;
     if file.metadata().map_err(fail)?.is_dir() {
-        return Err(Failure::usage("unreadable", format!("run {label}: it is a directory"))
+        return Err(Failure::usage("unreadable", format!("read {label}: it is a directory"))
             .hint("name a file in it; --file uploads directories"));
     }
     read(&mut file, &label)
@@ -68,7 +79,7 @@ fn read(source: &mut impl Read, label: &str) -> Done<Vec<u8>> {
     let read = source.take(CODE_BYTES_MAX + 1).read_to_end(&mut bytes);
     read.map_err(|error| Failure::usage("unreadable", format!("read {label}: {}", reason(&error))))?;
     if bytes.len() as u64 > CODE_BYTES_MAX {
-        return Err(Failure::usage("code_too_large", format!("run {label}: it is longer than 16 MiB"))
+        return Err(Failure::usage("code_too_large", format!("take {label}: it is longer than 16 MiB"))
             .hint("put data into files and upload them with --file"));
     }
     Ok(bytes)
@@ -84,13 +95,22 @@ fn by_extension(path: &Path) -> Done<Language> {
     }
 }
 
-fn decode(bytes: Vec<u8>) -> Done<String> {
+/// The text of a file, or of standard input for `-`; `what` it is, for messages.
+pub fn text(path: &Path, what: &str) -> Done<String> {
+    let bytes = match path == Path::new("-") {
+        true => read(&mut std::io::stdin(), "standard input")?,
+        false => read_file(path)?,
+    };
+    decode(bytes, what)
+}
+
+fn decode(bytes: Vec<u8>, what: &str) -> Done<String> {
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let before = &error.as_bytes()[..at];
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
         let byte = error.as_bytes().get(at).copied().unwrap_or_default();
-        Failure::usage("not_utf8", format!("read the code as UTF-8: byte 0x{byte:02x} on line {line}"))
+        Failure::usage("not_utf8", format!("read {what} as UTF-8: byte 0x{byte:02x} on line {line}"))
             .hint("save it as UTF-8, for example with `iconv -f latin1 -t utf-8`")
     })?;
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))

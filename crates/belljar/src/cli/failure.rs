@@ -5,10 +5,14 @@
 use serde_json::{Value, json};
 use std::fmt;
 
+/// Exit code when it ran and did not succeed.
+pub const EXIT_FAILED: u8 = 1;
 /// Exit code for a wrong command line.
 pub const EXIT_USAGE: u8 = 2;
 /// Exit code when Belljar itself failed.
 pub const EXIT_OURS: u8 = 125;
+/// Exit code when a policy denied the code.
+pub const EXIT_DENIED: u8 = 126;
 /// Exit code when there is nothing to run it with.
 pub const EXIT_MISSING: u8 = 127;
 /// Exit code when nobody reads our output any more.

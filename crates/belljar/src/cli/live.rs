@@ -5,9 +5,8 @@ use super::failure::{Done, EXIT_MISSING, EXIT_OURS, EXIT_USAGE, Failure, without
 use super::upload::Uploads;
 use crate::render::progress::Bar;
 use interpreter::template::{PythonError, Store, Template, TemplateError};
-use interpreter::{
-    Caller, Error, ExecuteRequest, Execution, Interpreter, Preload, Sandbox, SandboxRequest, Settings,
-};
+use interpreter::{Caller, Error, ExecuteRequest, Execution, Interpreter, Sandbox, SandboxRequest, Settings};
+use policy::Policy;
 use std::sync::Arc;
 
 /// An interpreter whose template is ready.
@@ -20,15 +19,25 @@ pub struct Live {
 
 impl Live {
     /// Makes the request's template ready where it is not. Starts nothing.
-    pub async fn open(site: &Site, request: &SandboxRequest) -> Done<Live> {
+    pub async fn open(site: &Site, request: &SandboxRequest, policy: &Arc<Policy>) -> Done<Live> {
         let template = match &request.template {
             Some(name) => Some(ensure(site.store()?, name.clone()).await?),
             None => None,
         };
-        let settings =
-            Settings { data_dir: site.data_dir()?, backend: request.backend.clone(), preload: Preload::Lazy };
+        let (backend, policy) = (request.backend.clone(), policy.clone());
+        let settings = Settings { backend, policy, ..Settings::new(site.data_dir()?) };
         let interpreter = Interpreter::open(settings).map_err(failure)?;
         Ok(Live { interpreter, caller: Caller::local(), _template: template })
+    }
+
+    /// What runs code, for whoever starts it.
+    pub fn interpreter(&self) -> Interpreter {
+        self.interpreter.clone()
+    }
+
+    /// Who asks.
+    pub fn caller(&self) -> Caller {
+        self.caller.clone()
     }
 
     /// A sandbox with these files and directories in `/workspace`.

@@ -1,13 +1,19 @@
 //! The command line: one file for each command, and what they share.
 
+mod ask;
 mod code;
 mod complete;
+mod config;
 mod doctor;
 mod download;
+mod editor;
 pub mod failure;
 mod live;
+mod log;
+mod model;
 mod options;
 mod pick;
+mod policy;
 mod repl;
 mod run;
 mod signals;
@@ -28,26 +34,35 @@ struct Cli {
     /// Where templates and history are kept [default: $BELLJAR_DATA_DIR, or belljar in the user's data folder]
     #[arg(long, global = true, value_name = "DIR")]
     data_dir: Option<std::path::PathBuf>,
+    /// Models and defaults, as TOML [default: $BELLJAR_CONFIG, or belljar/config.toml in the user's configuration folder]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<std::path::PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    Ask(Box<ask::AskArgs>),
     Run(Box<run::RunArgs>),
     Repl(Box<repl::ReplArgs>),
     Doctor(doctor::DoctorArgs),
+    Log(log::LogArgs),
     Template(template::TemplateArgs),
+    Policy(policy::PolicyArgs),
 }
 
 impl Command {
     /// True when a program reads standard output: failures of ours are then JSON there as well.
     fn json(&self) -> bool {
         match self {
+            Command::Ask(args) => args.json || args.events,
             Command::Run(args) => args.json || args.events,
             Command::Repl(_) => false,
             Command::Doctor(args) => args.json,
+            Command::Log(args) => args.json(),
             Command::Template(args) => args.json(),
+            Command::Policy(args) => args.json(),
         }
     }
 }
@@ -69,12 +84,15 @@ pub fn main(args: Vec<OsString>) -> u8 {
 }
 
 fn carry_out(cli: Cli) -> Done {
-    let site = Site::new(cli.data_dir)?;
+    let site = Site::new(cli.data_dir, cli.config)?;
     let done = match cli.command {
+        Command::Ask(args) => ask::ask(&args, &site),
         Command::Run(args) => run::run(&args, &site),
         Command::Repl(args) => repl::repl(&args, &site),
         Command::Doctor(args) => doctor::doctor(&args, &site),
+        Command::Log(args) => log::log(&args, &site),
         Command::Template(args) => template::template(&args, &site),
+        Command::Policy(args) => policy::policy(&args, &site),
     };
     site.close();
     done

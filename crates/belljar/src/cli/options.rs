@@ -1,4 +1,4 @@
-//! What `run` and `repl` share on the command line, turned into a request.
+//! What `run`, `repl` and `ask` share on the command line, turned into a request.
 
 use super::failure::{Done, Failure};
 use interpreter::SandboxRequest;
@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Sandbox")]
 pub struct SandboxArgs {
-    /// What is installed: python, data, code-interpreter, full [default: the smallest that has what the code imports]
+    /// What is installed: python, data, code-interpreter, full [default: run: the smallest that has what the code
+    /// imports; repl: python; ask: data]
     #[arg(long, value_name = "NAME")]
     pub template: Option<String>,
     /// Wall time of an execution [default: 30]
@@ -99,7 +100,7 @@ impl SandboxArgs {
 
 fn wrong(flag: &str, given: &str, why: &str) -> Failure {
     let example = match flag {
-        "timeout" | "cpu" => "seconds, for example --timeout 30 or --timeout 0.5",
+        "timeout" | "cpu" | "deadline" => "seconds, for example --timeout 30 or --timeout 0.5",
         "memory" | "disk" => "a number with K, M or G, for example --memory 512M",
         "pids" => "--pids 128 is the default",
         _ => "`belljar run --help` lists the options",
@@ -112,7 +113,7 @@ fn size(flag: &str, text: &str) -> Done<u64> {
 }
 
 /// Seconds, perhaps with a fraction, in milliseconds. A value above 0 never becomes 0.
-fn milliseconds(flag: &str, text: &str) -> Done<u64> {
+pub fn milliseconds(flag: &str, text: &str) -> Done<u64> {
     let seconds = text.strip_suffix('s').unwrap_or(text).parse::<f64>().ok();
     match seconds {
         Some(seconds) if (0.0..=31_536_000.0).contains(&seconds) => Ok((seconds * 1000.0).ceil() as u64),

@@ -6,21 +6,21 @@
 
 use super::Site;
 use super::complete::{State, continues_block, state};
+use super::editor::{Lines, Typed, terminal_keeper};
 use super::failure::{Done, Failure, reason};
 use super::live::Live;
 use super::options::SandboxArgs;
+use super::policy;
 use super::signals::Signals;
 use super::upload::Uploads;
-use super::view::{Reader, View};
+use super::view::{Reader, Source, View};
 use interpreter::{Context, ExecuteRequest, Place, Sandbox, SandboxRequest};
 use protocol::{Isolation, Language, Outcome};
+use rustyline::Helper;
 use rustyline::completion::Completer;
-use rustyline::error::ReadlineError;
 use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
-use rustyline::history::FileHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
-use rustyline::{Config, Editor, Helper};
 use std::io::{BufRead, IsTerminal};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,29 +34,31 @@ pub struct ReplArgs {
     /// A file or directory that goes to /workspace (repeatable)
     #[arg(long = "file", value_name = "PATH")]
     uploads: Vec<PathBuf>,
+    /// What code may do: open, standard, strict, or a policy's TOML file [default: the configuration's, else standard]
+    #[arg(long, value_name = "NAME|FILE")]
+    policy: Option<String>,
     #[command(flatten)]
     sandbox: SandboxArgs,
 }
-
-/// Lines of history that are kept.
-const HISTORY_LINES: usize = 10_000;
 
 /// Reads and runs cells until the end of input.
 pub fn repl(args: &ReplArgs, site: &Site) -> Done {
     let language = args.language.as_deref().unwrap_or("python").parse::<Language>();
     let language = language.map_err(|error| Failure::usage("language", error.to_string()))?;
     let uploads = Uploads::collect(&args.uploads)?;
+    let policy = Arc::new(policy::choose(args.policy.as_deref(), site)?);
     let template = args.sandbox.template.clone().unwrap_or_else(|| "python".to_owned());
     let request = args.sandbox.request(&template)?;
     uploads.check(&request.limits)?;
     let mut signals = site.runtime.block_on(async { Signals::listen(terminal_keeper()) })?;
     let mut view = View::new(Reader::Person, None, &template);
     let (live, sandbox) = site.runtime.block_on(async {
-        let live = signals.unless(Live::open(site, &request)).await?;
+        let live = signals.unless(Live::open(site, &request, &policy)).await?;
         let sandbox = signals.unless(live.sandbox(request.clone(), &uploads)).await?;
         Ok((live, sandbox))
     })?;
-    let mut cells = Cells { site, language, request, live, sandbox, context: None };
+    let policy = policy.name().to_owned();
+    let mut cells = Cells { site, language, policy, request, live, sandbox, context: None };
     if !std::io::stdin().is_terminal() {
         return from_pipe(&mut cells, &mut view, &mut signals);
     }
@@ -76,6 +78,8 @@ fn banner(language: Language, template: &str, isolation: &Isolation) -> String {
 struct Cells<'a> {
     site: &'a Site,
     language: Language,
+    /// The policy's name.
+    policy: String,
     request: SandboxRequest,
     live: Live,
     sandbox: Arc<Sandbox>,
@@ -86,6 +90,8 @@ impl Cells<'_> {
     /// Runs one cell and shows it.
     fn run(&mut self, code: &str, view: &mut View, signals: &mut Signals) -> Done<Outcome> {
         signals.reset();
+        let (label, policy) = ("cell".to_owned(), self.policy.clone());
+        view.source = Some(Source { label, code: code.to_owned(), policy });
         let outcome = self.site.runtime.block_on(async {
             let execution = match signals.unless(self.live.execute(self.cell(code))).await {
                 Err(failure) if failure.code == "lost" => {
@@ -98,7 +104,8 @@ impl Cells<'_> {
                 }
                 other => other?,
             };
-            self.context = execution.context();
+            // Denied code has none, and takes none away.
+            self.context = execution.context().or(self.context.take());
             view.follow(execution, signals).await
         })?;
         if !outcome.context_alive && self.context.take().is_some() {
@@ -156,7 +163,8 @@ fn from_pipe(cells: &mut Cells<'_>, view: &mut View, signals: &mut Signals) -> D
 }
 
 fn from_terminal(cells: &mut Cells<'_>, view: &mut View, signals: &mut Signals) -> Done {
-    let (mut editor, history) = editor(cells.site, cells.language, view)?;
+    let language = cells.language;
+    let mut lines = Lines::open(cells.site, &language.to_string(), Typing { language }, &mut view.screen)?;
     let prompt = match cells.language {
         Language::Python => ">>> ",
         Language::Bash => "$ ",
@@ -164,22 +172,17 @@ fn from_terminal(cells: &mut Cells<'_>, view: &mut View, signals: &mut Signals) 
     };
     loop {
         signals.hurry(true);
-        let read = editor.readline(prompt);
+        let read = lines.read(prompt);
         signals.hurry(false);
-        let code = match read {
-            Ok(code) => code,
-            Err(ReadlineError::Interrupted) => continue,
-            Err(ReadlineError::Eof) => return Ok(0),
-            Err(error) => return Err(Failure::ours("editor", format!("edit a line: {error}"))),
+        let code = match read? {
+            Typed::Text(code) => code,
+            Typed::Interrupt => continue,
+            Typed::End => return Ok(0),
         };
         if code.trim().is_empty() {
             continue;
         }
-        // What cannot be kept was told at the start.
-        let _ = editor.add_history_entry(code.trim_end());
-        if let Some(path) = &history {
-            let _ = editor.append_history(path);
-        }
+        lines.remember(&code);
         if cells.ends(&code) {
             return Ok(0);
         }
@@ -222,40 +225,5 @@ impl Validator for Typing {
             State::Block if !code.ends_with('\n') => ValidationResult::Incomplete,
             _ => ValidationResult::Valid(None),
         })
-    }
-}
-
-type LineEditor = Editor<Typing, FileHistory>;
-
-fn editor(site: &Site, language: Language, view: &mut View) -> Done<(LineEditor, Option<PathBuf>)> {
-    let failed = |error: ReadlineError| Failure::ours("editor", format!("edit lines: {error}"));
-    let config =
-        Config::builder().max_history_size(HISTORY_LINES).map_err(failed)?.auto_add_history(false).build();
-    let mut editor: LineEditor = Editor::with_config(config).map_err(failed)?;
-    editor.set_helper(Some(Typing { language }));
-    let path = site.data_dir()?.join(format!("history-{language}"));
-    match editor.load_history(&path) {
-        Ok(()) => {}
-        Err(ReadlineError::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => {
-            view.screen.warning(&format!("history is not kept: cannot read {}: {error}", path.display()))?;
-            return Ok((editor, None));
-        }
-    }
-    if let Err(error) = editor.append_history(&path) {
-        view.screen.warning(&format!("history is not kept: cannot write {}: {error}", path.display()))?;
-        return Ok((editor, None));
-    }
-    Ok((editor, Some(path)))
-}
-
-/// Gives the terminal back as it was before the line editor changed it.
-fn terminal_keeper() -> impl Fn() + Send + 'static {
-    let before = rustix::termios::tcgetattr(std::io::stdin()).ok();
-    move || {
-        if let Some(before) = &before {
-            let _ =
-                rustix::termios::tcsetattr(std::io::stdin(), rustix::termios::OptionalActions::Now, before);
-        }
     }
 }

@@ -7,13 +7,14 @@ use super::options::SandboxArgs;
 use super::pick::{self, Choice};
 use super::signals::Signals;
 use super::upload::Uploads;
-use super::view::{Reader, View};
-use super::{Site, live::Live};
+use super::view::{Reader, Source, View};
+use super::{Site, live::Live, policy};
 use bytes::Bytes;
 use interpreter::{ExecuteRequest, Place, Stdin};
 use std::ffi::OsString;
 use std::io::Read;
 use std::path::PathBuf;
+use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// Run code in a fresh sandbox.
@@ -43,6 +44,9 @@ pub struct RunArgs {
     /// Pass standard input to the code; otherwise it reads end of file
     #[arg(long)]
     stdin: bool,
+    /// What code may do: open, standard, strict, or a policy's TOML file [default: the configuration's, else standard]
+    #[arg(long, value_name = "NAME|FILE")]
+    policy: Option<String>,
     #[command(flatten)]
     sandbox: SandboxArgs,
 }
@@ -67,6 +71,8 @@ pub fn run(args: &RunArgs, site: &Site) -> Done {
     // Everything that can be wrong with the request is found before anything is built or started.
     let code = Code::read(args.file.as_deref(), args.inline.as_ref(), args.language.as_deref())?;
     let uploads = Uploads::collect(&args.uploads)?;
+    let policy = Arc::new(policy::choose(args.policy.as_deref(), site)?);
+    let denied = ::policy::check(&policy, code.language, &code.text).denied;
     let choice = match &args.sandbox.template {
         Some(name) => Choice { template: name.clone(), because: None },
         None => pick::choose(&code.text, code.language),
@@ -75,6 +81,8 @@ pub fn run(args: &RunArgs, site: &Site) -> Done {
     uploads.check(&request.limits)?;
     let out = args.out.as_deref().map(OutDir::open).transpose()?;
     let mut view = View::new(args.reader(), out, &choice.template);
+    view.source =
+        Some(Source { label: code.label, code: code.text.clone(), policy: policy.name().to_owned() });
     if let (Some(module), Reader::Person) = (&choice.because, args.reader()) {
         let name = &choice.template;
         view.screen
@@ -82,9 +90,9 @@ pub fn run(args: &RunArgs, site: &Site) -> Done {
     }
     site.runtime.block_on(async {
         let mut signals = Signals::listen(|| {})?;
-        let live = signals.unless(Live::open(site, &request)).await?;
-        // Files before or after need a sandbox that is there before and after.
-        let place = if uploads.entries.is_empty() && args.out.is_none() {
+        let live = signals.unless(Live::open(site, &request, &policy)).await?;
+        // Files before or after need a sandbox that is there before and after. Denied code needs none.
+        let place = if denied || uploads.entries.is_empty() && args.out.is_none() {
             Place::Fresh(request)
         } else {
             Place::Sandbox(signals.unless(live.sandbox(request, &uploads)).await?)

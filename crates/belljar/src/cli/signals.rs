@@ -78,6 +78,23 @@ impl Signals {
     }
 }
 
+impl Signals {
+    /// Waits for something. The first Ctrl-C calls `interrupt` and waits on; what comes after that ends the wait.
+    pub async fn during<T>(&mut self, work: impl Future<Output = Done<T>>, interrupt: impl Fn()) -> Done<T> {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                came = self.next() => match came {
+                    Came::Interrupt => interrupt(),
+                    Came::End(number) => return Err(Failure::signal(number)),
+                },
+            }
+        }
+    }
+}
+
 struct Watch {
     interrupts: Arc<AtomicU32>,
     hurry: Arc<AtomicBool>,

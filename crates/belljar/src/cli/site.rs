@@ -1,5 +1,6 @@
-//! Where this process works: its data folder and its runtime.
+//! Where this process works: its data folder, its configuration and its runtime.
 
+use super::config::Config;
 use super::failure::{Done, Failure, reason};
 use super::live::template_failure;
 use interpreter::template::Store;
@@ -12,24 +13,35 @@ use tokio::runtime::Runtime;
 #[derive(Debug)]
 pub struct Site {
     data_dir: Option<PathBuf>,
+    config: Option<PathBuf>,
     /// Drives sandboxes.
     pub runtime: Runtime,
 }
 
 impl Site {
-    /// With the data folder of the command line, if it names one.
-    pub fn new(data_dir: Option<PathBuf>) -> Done<Site> {
+    /// With the data folder and the configuration of the command line, where it names them.
+    pub fn new(data_dir: Option<PathBuf>, config: Option<PathBuf>) -> Done<Site> {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         // One thread besides the main one: it serves sandboxes and signals while the main one writes or edits.
         let runtime = builder.worker_threads(1).enable_all().build();
         let runtime = runtime
             .map_err(|error| Failure::ours("runtime", format!("start a thread: {}", reason(&error))))?;
-        Ok(Site { data_dir, runtime })
+        Ok(Site { data_dir, config, runtime })
     }
 
     /// The data folder. Not made, not even looked at.
     pub fn data_dir(&self) -> Done<PathBuf> {
         data_dir(self.data_dir.clone(), |key| std::env::var_os(key))
+    }
+
+    /// What the configuration sets.
+    pub fn config(&self) -> Done<Config> {
+        Config::read(self.config.as_deref())
+    }
+
+    /// The journal's file. Not made, not even looked at.
+    pub fn journal_path(&self) -> Done<PathBuf> {
+        Ok(self.data_dir()?.join("journal.sqlite"))
     }
 
     /// The templates of the data folder.

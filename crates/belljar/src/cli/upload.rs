@@ -14,7 +14,7 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Directories below one another; more is a mistake or an attack.
 const DEPTH_MAX: usize = 128;
@@ -26,6 +26,8 @@ pub struct Entry {
     pub path: String,
     /// Permission bits.
     pub mode: u32,
+    /// Its size when it was found; 0 for a directory.
+    pub bytes: u64,
     /// Where its bytes are; `None` for a directory.
     pub source: Option<Source>,
 }
@@ -33,7 +35,7 @@ pub struct Entry {
 /// A file on this host, opened again when its turn comes.
 #[derive(Debug)]
 pub struct Source {
-    root: Option<Rc<OwnedFd>>,
+    root: Option<Arc<OwnedFd>>,
     path: PathBuf,
     shown: String,
 }
@@ -114,7 +116,7 @@ impl Uploads {
             FileType::Directory => {
                 let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
                 let root = rustix::fs::open(path, flags, Mode::empty());
-                let root = Rc::new(root.map_err(|errno| unreadable(&label, errno))?);
+                let root = Arc::new(root.map_err(|errno| unreadable(&label, errno))?);
                 let mut walk = Walk { uploads: self, root, label: path.to_owned(), ancestors: Vec::new() };
                 walk.directory(Path::new(""), &name, &stat)
             }
@@ -123,14 +125,15 @@ impl Uploads {
     }
 
     fn push_file(&mut self, path: String, source: Source, stat: &Stat) {
-        self.bytes = self.bytes.saturating_add(u64::try_from(stat.st_size).unwrap_or(0));
-        self.entries.push(Entry { path, mode: stat.st_mode & 0o777, source: Some(source) });
+        let bytes = u64::try_from(stat.st_size).unwrap_or(0);
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.entries.push(Entry { path, mode: stat.st_mode & 0o777, bytes, source: Some(source) });
     }
 }
 
 struct Walk<'a> {
     uploads: &'a mut Uploads,
-    root: Rc<OwnedFd>,
+    root: Arc<OwnedFd>,
     label: PathBuf,
     ancestors: Vec<(u64, u64)>,
 }
@@ -146,7 +149,8 @@ impl Walk<'_> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
         let at = if below.as_os_str().is_empty() { Path::new(".") } else { below };
         let fd = open_beneath(&self.root, at, flags).map_err(|errno| unreadable(&label, errno))?;
-        self.uploads.entries.push(Entry { path: name.to_owned(), mode: stat.st_mode & 0o777, source: None });
+        let mode = stat.st_mode & 0o777;
+        self.uploads.entries.push(Entry { path: name.to_owned(), mode, bytes: 0, source: None });
         self.ancestors.push(place);
         for child in children(&fd).map_err(|errno| unreadable(&label, errno))? {
             let path = below.join(OsStr::from_bytes(&child));

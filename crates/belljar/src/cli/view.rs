@@ -4,9 +4,9 @@ use super::download::OutDir;
 use super::failure::{Done, Failure, reason};
 use super::signals::{Came, Signals};
 use super::{live, pick};
-use crate::render::{self, Picture, Screen, terminal};
+use crate::render::{self, Picture, Screen, findings, terminal};
 use interpreter::{Error, Execution, FileError, Sandbox};
-use protocol::{Bundle, Category, Event, EventKind, Outcome, Strength};
+use protocol::{Bundle, Category, Event, EventKind, FileChange, Outcome, Status, Strength};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
@@ -19,11 +19,26 @@ pub enum Reader {
     Json,
     /// A program that wants every `Event`.
     Events,
+    /// Nobody: only files are written.
+    Nobody,
+}
+
+/// Code that is being run, for showing places in it.
+#[derive(Debug)]
+pub struct Source {
+    /// What people call it.
+    pub label: String,
+    /// The code.
+    pub code: String,
+    /// The policy's name.
+    pub policy: String,
 }
 
 /// Shows executions and keeps what they made.
 #[derive(Debug)]
 pub struct View {
+    /// The code whose execution comes next.
+    pub source: Option<Source>,
     reader: Reader,
     /// A person's terminal.
     pub screen: Screen,
@@ -45,8 +60,19 @@ struct Figures {
 impl View {
     /// For this reader; files go to `out`.
     pub fn new(reader: Reader, out: Option<OutDir>, template: &str) -> View {
+        View::on(Screen::new(), reader, out, template)
+    }
+
+    /// The same on this screen.
+    pub fn on(screen: Screen, reader: Reader, out: Option<OutDir>, template: &str) -> View {
         let template = template.to_owned();
-        View { reader, screen: Screen::new(), out, figures: Figures::default(), template, warned: false }
+        let (source, figures, warned) = Default::default();
+        View { source, reader, screen, out, figures, template, warned }
+    }
+
+    /// True where files are kept.
+    pub fn keeps_files(&self) -> bool {
+        self.out.is_some()
     }
 
     /// Follows an execution to its end. The first Ctrl-C interrupts it; what comes after that ends everything.
@@ -75,7 +101,8 @@ impl View {
         }
     }
 
-    async fn event(&mut self, event: Event, sandbox: Option<&Sandbox>) -> Done<Option<Outcome>> {
+    /// Shows one event; gives back the outcome with the last.
+    pub async fn event(&mut self, event: Event, sandbox: Option<&Sandbox>) -> Done<Option<Outcome>> {
         if self.reader == Reader::Events {
             render::print(&format!("{}\n", to_json(&event)?))?;
         }
@@ -147,14 +174,26 @@ impl View {
 
     fn end(&mut self, outcome: &Outcome) -> Done<()> {
         match self.reader {
-            Reader::Events => return Ok(()),
+            Reader::Events | Reader::Nobody => return Ok(()),
             Reader::Json => return render::print(&format!("{}\n", to_json(outcome)?)),
             Reader::Person => self.screen.new_line()?,
+        }
+        if outcome.status == Status::Denied
+            && let Some(source) = &self.source
+        {
+            let text =
+                findings::block(&source.label, &source.code, &outcome.findings, self.screen.err_look());
+            self.screen.tell(&text)?;
+            let policy = terminal::name(&source.policy);
+            return self.screen.note(&format!("denied by the policy {policy}: nothing ran"));
         }
         if let Some(error) = &outcome.error {
             let hint =
                 (error.category == Category::Import).then(|| self.import_hint(&error.message)).flatten();
             self.screen.error(error, hint.as_deref())?;
+            if self.source.is_some() {
+                findings::advice(&outcome.findings).iter().try_for_each(|line| self.screen.note(line))?;
+            }
         }
         let weak = outcome.isolation.as_ref().filter(|isolation| isolation.strength == Strength::Weak);
         if let Some(isolation) = weak
@@ -175,12 +214,12 @@ impl View {
     }
 
     /// Fetches what the execution made or changed. Tries every file, then tells of the first that failed.
-    async fn download(&mut self, outcome: &Outcome, sandbox: Option<&Sandbox>) -> Done<()> {
+    pub async fn download(&mut self, outcome: &Outcome, sandbox: Option<&Sandbox>) -> Done<()> {
         if outcome.files.is_empty() {
             return Ok(());
         }
         if self.out.is_none() {
-            return self.lost(outcome);
+            return if outcome.context_alive { self.lost(&outcome.files) } else { Ok(()) };
         }
         let mut failed = None;
         for change in &outcome.files {
@@ -233,13 +272,12 @@ impl View {
     }
 
     /// Tells a person which files end with the sandbox.
-    fn lost(&mut self, outcome: &Outcome) -> Done<()> {
-        if self.reader != Reader::Person || !self.screen.has_reader() || !outcome.context_alive {
+    pub fn lost(&mut self, files: &[FileChange]) -> Done<()> {
+        if self.reader != Reader::Person || !self.screen.has_reader() || files.is_empty() {
             return Ok(());
         }
-        let shown: Vec<String> =
-            outcome.files.iter().take(3).map(|file| terminal::name(&file.path)).collect();
-        let more = if outcome.files.len() > 3 { ", …" } else { "" };
+        let shown: Vec<String> = files.iter().take(3).map(|file| terminal::name(&file.path)).collect();
+        let more = if files.len() > 3 { ", …" } else { "" };
         let names = shown.join(", ");
         self.screen.note(&format!("files end with the sandbox: {names}{more} (--out DIR keeps them)"))
     }
@@ -264,6 +302,7 @@ fn unwritten(name: &str, error: &std::io::Error) -> Failure {
     }
 }
 
-fn to_json(value: &impl serde::Serialize) -> Done<String> {
+/// A value on one line.
+pub fn to_json(value: &impl serde::Serialize) -> Done<String> {
     serde_json::to_string(value).map_err(|error| Failure::ours("json", format!("write JSON: {error}")))
 }

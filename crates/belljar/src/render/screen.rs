@@ -55,6 +55,8 @@ impl Picture {
 /// Both streams of a person's terminal (or of a pipe).
 #[derive(Debug)]
 pub struct Screen {
+    /// Standard output is for something else: all goes to standard error.
+    aside: bool,
     out: Look,
     err: Look,
     out_filter: Filter,
@@ -66,8 +68,18 @@ pub struct Screen {
 impl Screen {
     /// For this process's own streams.
     pub fn new() -> Screen {
-        let (out, err) = (Look::stdout(), Look::stderr());
+        Screen::with(false, Look::stdout())
+    }
+
+    /// For standard error alone: standard output is kept for what the caller prints there.
+    pub fn aside() -> Screen {
+        Screen::with(true, Look::stderr())
+    }
+
+    fn with(aside: bool, out: Look) -> Screen {
+        let err = Look::stderr();
         Screen {
+            aside,
             out,
             err,
             out_filter: Filter::new(true),
@@ -75,6 +87,33 @@ impl Screen {
             pictures: image::detect(out.terminal, |key| std::env::var(key).ok()),
             line_begun: false,
         }
+    }
+
+    /// How the stream for results looks.
+    pub fn look(&self) -> Look {
+        self.out
+    }
+
+    /// How the stream for notes looks.
+    pub fn err_look(&self) -> Look {
+        self.err
+    }
+
+    /// True while a line is begun and not ended.
+    pub fn line_begun(&self) -> bool {
+        self.line_begun
+    }
+
+    /// Text of ours among the results, as it is.
+    pub fn show(&mut self, text: &str) -> Done<()> {
+        self.new_line()?;
+        self.put(text)
+    }
+
+    /// Text of ours among the notes, as it is.
+    pub fn tell(&mut self, text: &str) -> Done<()> {
+        self.new_line()?;
+        tell(text)
     }
 
     /// True when a person looks at standard error.
@@ -91,10 +130,10 @@ impl Screen {
     /// The code's standard error.
     pub fn stderr(&mut self, text: &str) -> Done<()> {
         let harmless = if self.err.terminal { self.err_filter.pass(text) } else { text.to_owned() };
-        if self.err.terminal && self.out.terminal && !harmless.is_empty() {
+        if (self.aside || self.err.terminal && self.out.terminal) && !harmless.is_empty() {
             self.line_begun = !harmless.ends_with('\n');
         }
-        write_err(&harmless)
+        tell(&harmless)
     }
 
     /// Output that was left out.
@@ -167,7 +206,7 @@ impl Screen {
             let hint = Filter::new(false).pass(hint);
             let _ = writeln!(block, "{} {hint}", self.err.paint(CYAN, "hint:"));
         }
-        write_err(&block)
+        tell(&block)
     }
 
     /// The traceback's lines in harmless form, without the last one where it only repeats the title.
@@ -192,13 +231,13 @@ impl Screen {
     /// Something that Belljar says by the way.
     pub fn note(&mut self, text: &str) -> Done<()> {
         self.new_line()?;
-        write_err(&format!("{}\n", self.err.paint(FAINT, text)))
+        tell(&format!("{}\n", self.err.paint(FAINT, text)))
     }
 
     /// Something that a person should know.
     pub fn warning(&mut self, text: &str) -> Done<()> {
         self.new_line()?;
-        write_err(&format!("{} {text}\n", self.err.paint(YELLOW, "warning:")))
+        tell(&format!("{} {text}\n", self.err.paint(YELLOW, "warning:")))
     }
 
     /// Ends a line that was begun, so that what follows stands alone.
@@ -211,7 +250,7 @@ impl Screen {
             return Ok(());
         }
         self.line_begun = !text.ends_with('\n');
-        print(text)
+        if self.aside { tell(text) } else { print(text) }
     }
 }
 
@@ -229,7 +268,8 @@ pub fn print(text: &str) -> Done<()> {
     written(stream.write_all(text.as_bytes()).and_then(|()| stream.flush()), "standard output")
 }
 
-fn write_err(text: &str) -> Done<()> {
+/// Writes to standard error.
+pub fn tell(text: &str) -> Done<()> {
     written(std::io::stderr().lock().write_all(text.as_bytes()), "standard error")
 }
 
@@ -248,7 +288,7 @@ pub fn failure(failure: &Failure) {
         let _ = writeln!(text, "{} {hint}", err.paint(CYAN, "hint:"));
     }
     // Nobody is left to be told when standard error is gone too.
-    let _ = write_err(&text);
+    let _ = tell(&text);
 }
 
 fn category(category: Category) -> String {
@@ -264,7 +304,15 @@ mod tests {
     fn plain() -> Screen {
         let look = Look { terminal: false, colour: false };
         let (out_filter, err_filter) = (Filter::new(true), Filter::new(true));
-        Screen { out: look, err: look, out_filter, err_filter, pictures: None, line_begun: false }
+        Screen {
+            aside: false,
+            out: look,
+            err: look,
+            out_filter,
+            err_filter,
+            pictures: None,
+            line_begun: false,
+        }
     }
 
     fn bundle(data: serde_json::Value) -> Bundle {

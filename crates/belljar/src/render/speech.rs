@@ -47,14 +47,9 @@ impl Speech {
         *self = Speech { look: self.look, columns: self.columns, ..Speech::new(self.look) };
     }
 
-    /// The last words of what is not shown yet, on one line.
-    pub fn tail(&self, columns: usize) -> String {
-        let text = harmless(self.blocks.pending()).split_whitespace().collect::<Vec<_>>().join(" ");
-        let over = text.chars().count().saturating_sub(columns.saturating_sub(1));
-        match over {
-            0 => text,
-            over => format!("…{}", text.chars().skip(over).collect::<String>()),
-        }
+    /// What is not shown yet.
+    pub fn pending(&self) -> &str {
+        self.blocks.pending()
     }
 
     fn show(&mut self, pieces: &[String]) -> String {
@@ -74,6 +69,18 @@ impl Speech {
             self.gap |= piece.ends_with("\n\n") || piece.trim().is_empty();
         }
         out
+    }
+}
+
+/// The last words of a text, on one line.
+pub fn tail(text: &str, columns: usize) -> String {
+    // More cannot be shown, whatever it is.
+    let from = text.len().saturating_sub(columns * 8);
+    let from = (from..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+    let words = harmless(&text[from..]).split_whitespace().collect::<Vec<_>>().join(" ");
+    match words.chars().count().saturating_sub(columns) {
+        0 if from == 0 => words,
+        over => format!("…{}", words.chars().skip(over + 1).collect::<String>()),
     }
 }
 
@@ -102,8 +109,9 @@ mod tests {
         assert_eq!(speech.push("**a**") + &speech.finish(), "**a**");
         let mut speech = Speech::new(Look { terminal: true, colour: false });
         assert_eq!(speech.push("one two\nthree \x1b[2Jfour"), "");
-        assert_eq!(speech.tail(80), "one two three four");
-        assert_eq!(speech.tail(8), "…ee four");
+        assert_eq!(tail(speech.pending(), 80), "one two three four");
+        assert_eq!(tail(speech.pending(), 8), "…ee four");
+        assert_eq!(tail(&"ö ".repeat(9999), 7), "… ö ö ö");
         speech.discard();
         assert_eq!(speech.push("new\n\n"), "new\n");
     }

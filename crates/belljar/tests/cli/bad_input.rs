@@ -11,7 +11,7 @@ const CASES: [(&[&str], &str, &str, i32); 29] = [
     (&["-c", " \n\t"], "empty_code", "cannot run empty code", 2),
     (&["-"], "empty_code", "cannot run empty code", 2),
     (&["no/such.py"], "unreadable", "cannot read no/such.py: no such file or directory", 2),
-    (&["/"], "unreadable", "cannot run /: it is a directory", 2),
+    (&["/"], "unreadable", "cannot read /: it is a directory", 2),
     (&["/dev/zero"], "code_too_large", "longer than 16 MiB", 2),
     (&["-c", "1", "--language", "cobol"], "language", "\"cobol\"", 2),
     (&["-c", "1", "--timeout", "0"], "limits", "--timeout \"0\": a timeout is more than 0", 2),

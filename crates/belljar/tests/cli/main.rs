@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod files;
+mod log;
 mod program;
 mod repl;
 mod run;

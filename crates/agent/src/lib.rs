@@ -1,3 +1,6 @@
 //! Prompt to answer: a model writes code, the interpreter runs it, the model repairs it, until an answer stands.
 
+pub mod chat;
 pub mod model;
+
+pub use chat::{Answering, AskLimits, Chat, MakeSandbox, Mode, NoSandbox, Setup};

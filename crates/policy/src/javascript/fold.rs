@@ -13,7 +13,7 @@ use std::rc::Rc;
 /// Variables and calls that are followed inside each other.
 const HOPS_MAX: usize = 100;
 /// Bytes of all texts that are put together in one piece of code.
-const FOLDED_BYTES_MAX: usize = 4 << 20;
+const FOLDED_BYTES_MAX: usize = 1 << 20;
 /// Properties of an object that are looked through; their values are seen anyway.
 const PROPERTIES_MAX: usize = 256;
 /// Things that one choice may be.

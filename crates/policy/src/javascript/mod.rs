@@ -18,7 +18,7 @@ use crate::sighting::{Seen, Sighting};
 use oxc_allocator::Allocator;
 use oxc_ast::ast::Program;
 use oxc_ast_visit::Visit;
-use oxc_parser::{ParseOptions, Parser};
+use oxc_parser::Parser;
 use oxc_semantic::SemanticBuilder;
 use oxc_span::{SourceType, Span};
 use seeing::{Inner, Seeing};
@@ -109,23 +109,37 @@ fn shifted(span: Span, shift: u32) -> Span {
 
 /// Tries the ways in which a cell may be meant, the likeliest first.
 fn parse<'a>(allocator: &'a Allocator, code: &'a str, body: bool) -> Result<Parsed<'a>, (Seen, Span)> {
-    if !body && let Ok(program) = attempt(allocator, code, SourceType::script()) {
-        return Ok(Parsed { program, shift: 0 });
+    let mut first = None;
+    if !body {
+        match attempt(allocator, code, SourceType::script()) {
+            Ok(program) => return Ok(Parsed { program, shift: 0 }),
+            Err(error) => first = Some(error),
+        }
     }
-    let wrapped: &'a str = allocator.alloc_str(&format!("{BEFORE}{code}{AFTER}"));
-    let shift = u32::try_from(BEFORE.len()).unwrap_or(0);
-    if let Ok(program) = attempt(allocator, wrapped, SourceType::script())
-        && stays_inside(&program)
-    {
-        return Ok(Parsed { program, shift });
+    if body || code.contains("await") {
+        let wrapped: &'a str = allocator.alloc_str(&format!("{BEFORE}{code}{AFTER}"));
+        if let Ok(program) = attempt(allocator, wrapped, SourceType::script())
+            && stays_inside(&program)
+        {
+            let shift = u32::try_from(BEFORE.len()).unwrap_or(0);
+            return Ok(Parsed { program, shift });
+        }
     }
-    let module = attempt(allocator, code, SourceType::mjs());
-    let program = module.or_else(|error| attempt(allocator, code, SourceType::ts()).map_err(|_| error));
-    let (message, span) = match program {
-        Ok(program) if !has_html_comment(code) => return Ok(Parsed { program, shift: 0 }),
-        Ok(_) => ("a comment that begins with <!-- or --> in a cell with import".to_owned(), Span::new(0, 0)),
-        Err(error) => error,
-    };
+    let module = code.contains("import") || code.contains("export");
+    let script = (!module).then(SourceType::ts);
+    let modules = module.then(|| [SourceType::mjs(), SourceType::ts()]);
+    for kind in modules.into_iter().flatten().chain(script) {
+        match attempt(allocator, code, kind) {
+            Ok(_) if has_html_comment(code) => {
+                let message = "<!-- and --> begin comments in a cell, not in a module or in TypeScript";
+                return Err((Seen::Syntax(message.to_owned()), Span::new(0, 0)));
+            }
+            Ok(program) => return Ok(Parsed { program, shift: 0 }),
+            Err(error) if module && kind.is_javascript() => first = Some(error),
+            Err(error) => first = first.or(Some(error)),
+        }
+    }
+    let (message, span) = first.unwrap_or_default();
     Err((Seen::Syntax(message), span))
 }
 
@@ -143,8 +157,7 @@ fn has_html_comment(code: &str) -> bool {
 }
 
 fn attempt<'a>(allocator: &'a Allocator, code: &'a str, kind: SourceType) -> Result<Program<'a>, (String, Span)> {
-    let options = ParseOptions { enable_ident_hashes: true, ..ParseOptions::default() };
-    let parsed = Parser::new(allocator, code, kind).with_options(options).parse();
+    let parsed = Parser::new(allocator, code, kind).parse();
     let Some(error) = parsed.diagnostics.errors().next() else { return Ok(parsed.program) };
     let label = error.labels.iter().next();
     let start = label.map_or(0, |label| u32::try_from(label.offset()).unwrap_or(0));

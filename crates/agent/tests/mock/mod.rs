@@ -6,6 +6,9 @@
 #![allow(dead_code, reason = "every test uses another part of it")]
 
 pub mod anthropic;
+pub mod chat;
+pub mod openai;
+pub mod responses;
 pub mod server;
 
 use serde::Deserialize;
@@ -42,6 +45,8 @@ pub async fn start(steps: impl IntoIterator<Item = Value>) -> Server {
 fn answer(received: &Received, step: &Value) -> Answer {
     match received.path.as_str() {
         path if path.ends_with("/v1/messages") => anthropic::answer(received, step),
+        path if path.ends_with("/responses") => responses::answer(received, step),
+        path if path.ends_with("/chat/completions") => chat::answer(received, step),
         path => Answer::json(404, &json!({ "error": { "type": "not_found_error", "message": path } })),
     }
 }

@@ -32,6 +32,7 @@ pub struct Tool {
 /// One message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant, reason = "every second message is a reply")]
 pub enum Message {
     /// From the person, or from the agent in the person's place.
     User(Vec<Part>),

@@ -118,7 +118,7 @@ async fn tokens_of_what_never_came_are_counted() {
 }
 
 #[tokio::test]
-async fn requests_that_the_service_would_not_take_are_said_to_be_wrong() {
+async fn requests_that_are_not_taken_are_said_to_be_wrong() {
     let server = mock::start([good(), good()]).await;
     let body = json!({ "temperature": 0.5 });
     let settings = ModelSettings { body: body.as_object().unwrap().clone(), ..settings(&server) };
@@ -142,8 +142,7 @@ async fn nobody_there_is_said_so() {
 #[tokio::test]
 async fn the_key_is_never_shown() {
     // A server that repeats what it got, in an error response and in a stream.
-    let echo =
-        json!({ "type": "api_error", "message": format!("\u{1b}[31mbad key {KEY} of seven-secrets\u{7}") });
+    let echo = json!({ "type": "api_error", "message": format!("\u{1b}[31mbad key {KEY} of seven-secrets at ?gate=query-secret\u{7}") });
     let server = mock::start([
         json!({ "status": 500, "headers": { "retry-after-ms": "1" }, "error": echo }),
         broken(json!({ "stop_after": 4, "error": echo })),
@@ -151,13 +150,14 @@ async fn the_key_is_never_shown() {
     ])
     .await;
     let headers = [("x-house".to_owned(), agent::model::HeaderValue("seven-secrets".into()))];
-    let settings = ModelSettings { headers: headers.into(), ..settings(&server) };
+    let base_url = Some(format!("{}/?gate=query-secret", server.url()));
+    let settings = ModelSettings { headers: headers.into(), base_url, ..settings(&server) };
     let model = model(&settings);
     let (failure, heard) = ask(&model, &conversation(), &bounds()).await;
     let failure = failure.unwrap_err();
-    assert!(failure.message.ends_with("bad key … of …"), "{failure}");
-    let shown = format!("{model:?} {settings:?} {failure:?} {heard:?} {:?}", Key::new(KEY));
-    for secret in [KEY, "sesame", "seven-secrets", "\u{1b}"] {
+    assert!(failure.message.ends_with("bad key … of … at ?gate=…"), "{failure}");
+    let shown = format!("{model:?} {failure:?} {heard:?} {:?}", Key::new(KEY));
+    for secret in [KEY, "sesame", "seven-secrets", "query-secret", "\u{1b}"] {
         assert!(!shown.contains(secret), "{shown}");
     }
     assert_eq!(heard.iter().filter(|heard| matches!(heard, Heard::Retry { .. })).count(), 2);

@@ -52,7 +52,7 @@ fn usage() -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_official_sdk_takes_the_mock_for_the_service() {
+async fn the_official_sdk_takes_the_mock_for_the_real_thing() {
     let server = mock::start(steps()).await;
     let url = server.url();
     let Some(seen) = tokio::task::spawn_blocking(move || sdks::run("anthropic", &url)).await.unwrap() else {

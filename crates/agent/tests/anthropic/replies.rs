@@ -88,6 +88,21 @@ fn whole() -> Vec<Case> {
             ..Case::default()
         },
         Case {
+            name: "arguments that are no object",
+            step: json!({ "content": [called("a", json!([1])), called("b", json!({ "code": "1" }))], "stop_reason": "tool_use" }),
+            raw: Some(json!([called("a", json!({})), called("b", json!({ "code": "1" }))])),
+            calls: vec![call("b", json!({ "code": "1" }))],
+            broken: &[("a", "its arguments are not an object")],
+            stop: Stop::ToolUse,
+            ..Case::default()
+        },
+    ]
+}
+
+fn ended() -> Vec<Case> {
+    let search = json!({ "type": "server_tool_use", "id": "srv", "name": "web_search", "input": {} });
+    vec![
+        Case {
             name: "a pause",
             step: json!({ "content": [said("On it."), search], "stop_reason": "pause_turn" }),
             text: "On it.",
@@ -120,15 +135,6 @@ fn whole() -> Vec<Case> {
             step: json!({ "content": [said("Hm")], "stop_reason": "compaction" }),
             text: "Hm",
             stop: Stop::Other("compaction".into()),
-            ..Case::default()
-        },
-        Case {
-            name: "arguments that are no object",
-            step: json!({ "content": [called("a", json!([1])), called("b", json!({ "code": "1" }))], "stop_reason": "tool_use" }),
-            raw: Some(json!([called("a", json!({})), called("b", json!({ "code": "1" }))])),
-            calls: vec![call("b", json!({ "code": "1" }))],
-            broken: &[("a", "its arguments are not an object")],
-            stop: Stop::ToolUse,
             ..Case::default()
         },
     ]
@@ -201,7 +207,7 @@ fn check(case: &Case, how: &str, reply: &Reply, heard: &[agent::model::Heard]) {
 
 #[tokio::test]
 async fn replies_are_kept_as_they_came_and_understood() {
-    for case in whole().iter().chain(&cut()) {
+    for case in whole().iter().chain(&ended()).chain(&cut()) {
         for (how, more) in [
             ("plain", json!({})),
             ("torn", json!({ "torn": true })),
@@ -218,7 +224,7 @@ async fn replies_are_kept_as_they_came_and_understood() {
 
 #[tokio::test]
 async fn replies_that_are_not_streamed_are_the_same() {
-    for case in whole() {
+    for case in whole().into_iter().chain(ended()) {
         let server = mock::start([case.step.clone()]).await;
         let settings = ModelSettings { stream: Streaming::Never, ..settings(&server) };
         let (reply, heard) = ask(&model(&settings), &conversation(), &bounds()).await;

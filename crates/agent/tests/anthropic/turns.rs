@@ -85,7 +85,7 @@ async fn a_pause_is_sent_back_unchanged() {
 }
 
 #[tokio::test]
-async fn broken_calls_are_answered_as_the_service_can_take_it() {
+async fn broken_calls_are_answered_in_a_way_that_is_taken() {
     let broken =
         |id: &str, input: Value| json!({ "type": "tool_use", "id": id, "name": "run_code", "input": input });
     let server = mock::start([

@@ -19,6 +19,7 @@ use tokio::{
 #[derive(Debug, Clone)]
 pub struct Received {
     pub method: String,
+    /// Without the query.
     pub path: String,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
@@ -180,8 +181,8 @@ async fn receive(read: &mut BufReader<OwnedReadHalf>) -> io::Result<Option<Recei
         }
     }
     let mut words = lines.first().map(|line| line.split(' ')).into_iter().flatten();
-    let (method, path) =
-        (words.next().unwrap_or_default().to_owned(), words.next().unwrap_or_default().to_owned());
+    let method = words.next().unwrap_or_default().to_owned();
+    let path = words.next().and_then(|path| path.split('?').next()).unwrap_or_default().to_owned();
     let header = |line: &String| {
         line.split_once(':').map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()))
     };

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_model_said_goes_back_as_it_came_but_for_what_the_service_refuses() {
+    fn what_the_model_said_goes_back_as_it_came_but_for_what_is_refused() {
         let thinking = json!({ "type": "thinking", "thinking": "hm", "signature": "s" });
         let call = json!({ "type": "tool_use", "id": "a", "name": "f", "input": { "z": 1, "b": "x" }, "caller": { "type": "direct" } });
         let strange = json!({ "type": "of_tomorrow", "z": [1], "a": null });

@@ -56,7 +56,7 @@ impl EndpointError {
 }
 
 /// Where requests to a model go.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Endpoint {
     client: reqwest::Client,
     base: Url,
@@ -91,10 +91,10 @@ impl Endpoint {
         key: Option<Key>,
         headers: &[(&str, &str)],
     ) -> Result<Endpoint, EndpointError> {
-        let base = base(settings.base_url.as_deref().unwrap_or(default_base))?;
+        let base = address(settings.base_url.as_deref().unwrap_or(default_base))?;
         let local = is_loopback(base.as_str());
         if base.scheme() == "http" && key.is_some() && !local && !settings.allow_plain_http {
-            let message = format!("{base} would get the key unencrypted");
+            let message = format!("{} would get the key unencrypted", place(&base));
             return Err(EndpointError::new(
                 message,
                 "use https, or set allow_plain_http = true for this model",
@@ -116,6 +116,7 @@ impl Endpoint {
             insert(&mut all, name, &value.0)?;
             secrets.push(Key::new(&value.0));
         }
+        secrets.extend(base.query_pairs().map(|(_, value)| Key::new(&value)));
         // A short value is no secret, and taking it out of every message would leave little of them.
         secrets.retain(|secret| secret.0.len() >= 8);
         let idle_timeout = settings.idle_timeout_ms.map_or(IDLE_TIMEOUT, Duration::from_millis);
@@ -159,9 +160,7 @@ impl Endpoint {
 
     /// Where it is, for people: no query, which may have a key.
     pub fn place(&self) -> String {
-        let mut base = self.base.clone();
-        base.set_query(None);
-        base.as_str().trim_end_matches('/').to_owned()
+        place(&self.base)
     }
 
     fn url(&self, path: &str) -> Url {
@@ -173,7 +172,19 @@ impl Endpoint {
     }
 }
 
-fn base(text: &str) -> Result<Url, EndpointError> {
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint").field("place", &self.place()).finish_non_exhaustive()
+    }
+}
+
+fn place(url: &Url) -> String {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.as_str().trim_end_matches('/').to_owned()
+}
+
+fn address(text: &str) -> Result<Url, EndpointError> {
     let hint = "give a base URL like https://host/path";
     let url =
         Url::parse(text).map_err(|error| EndpointError::new(format!("its URL is wrong: {error}"), hint))?;

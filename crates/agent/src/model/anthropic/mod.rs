@@ -17,7 +17,6 @@ pub const BASE_URL: &str = "https://api.anthropic.com";
 const VERSION: &str = "2026-10-21";
 
 /// A model that is reached by Messages.
-#[derive(Debug)]
 pub struct Anthropic {
     name: String,
     model: String,

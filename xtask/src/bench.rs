@@ -1,6 +1,6 @@
 //! `cargo xtask bench run`: how fast code runs, as ratios against peers in the same run on the same machine.
 //!
-//! What needs the interpreter in process is measured by its own bench program, `cargo bench -p belljar-interpreter
+//! What a crate does in process is measured by a bench program of its own, such as `cargo bench -p belljar-interpreter
 //! --bench run`, which prints one JSON object a line (see [`Row::from_json`]). The command line is measured here.
 
 mod host;
@@ -34,7 +34,8 @@ pub fn run(words: &[&str]) -> Result<()> {
     run_command(cargo(&["build", "--release", "--locked", "--package", "belljar"]))?;
     let target = target_dir()?;
     let data_dir = std::env::var_os("BELLJAR_DATA_DIR").map_or_else(|| target.join("belljar"), PathBuf::from);
-    let mut rows = in_process(&data_dir)?;
+    let mut rows = in_process("belljar-interpreter", "run", &data_dir)?;
+    rows.extend(in_process("belljar-policy", "check", &data_dir)?);
     rows.push(one_shot::measure(&target.join("release/belljar"), &data_dir));
     let host = host::describe();
     print!("{}", table::render(&rows));
@@ -67,8 +68,8 @@ fn parse<'a>(words: &[&'a str]) -> Result<Options<'a>> {
     }
 }
 
-fn in_process(data_dir: &Path) -> Result<Vec<Row>> {
-    let mut command = cargo(&["bench", "--locked", "--package", "belljar-interpreter", "--bench", "run"]);
+fn in_process(package: &str, bench: &str, data_dir: &Path) -> Result<Vec<Row>> {
+    let mut command = cargo(&["bench", "--locked", "--package", package, "--bench", bench]);
     command.env("BELLJAR_DATA_DIR", data_dir);
     let name = shown(&command);
     eprintln!("$ {name}");

@@ -5,7 +5,7 @@ use protocol::Span;
 /// Bytes between two places whose number of characters is known.
 const STEP: usize = 256;
 
-/// The lines of a text.
+/// The lines of a text; a line ends with `\n`, `\r\n` or a lone `\r`.
 pub(crate) struct Places<'a> {
     text: &'a str,
     /// The offset of each line's first byte.
@@ -16,7 +16,9 @@ pub(crate) struct Places<'a> {
 
 impl<'a> Places<'a> {
     pub(crate) fn new(text: &'a str) -> Places<'a> {
-        let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+        let bytes = text.as_bytes();
+        let ends = |at: &usize| bytes[*at] == b'\n' || bytes[*at] == b'\r' && bytes.get(at + 1) != Some(&b'\n');
+        let breaks = (0..bytes.len()).filter(ends).map(|at| at + 1);
         let lines = std::iter::once(0).chain(breaks).collect();
         let mut characters = Vec::new();
         if !text.is_ascii() {
@@ -74,5 +76,6 @@ mod tests {
         }
         assert_eq!(Places::new("").span(0, 0).column, 1);
         assert_eq!(Places::new("ab\ncd").span(3, 5).end_column, 3);
+        assert_eq!(Places::new("ab\r\ncd\re").span(7, 8).line, 3);
     }
 }

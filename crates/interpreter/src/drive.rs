@@ -13,7 +13,7 @@ use crate::{
     routes::Life,
 };
 use protocol::{
-    Event, EventKind, ExecutionId, FileChange, Outcome, Usage,
+    Event, EventKind, ExecutionId, FileChange, Finding, Outcome, Usage,
     frame::Frame,
     guest::{Caps, Reply, Request},
 };
@@ -32,11 +32,13 @@ const SPILLED_MAX: usize = 4;
 const SPILLED_BYTES_MAX: usize = 4096;
 
 /// What one execution may do.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub timeout_ms: u64,
     pub cpu_ms: Option<u64>,
     pub caps: Caps,
+    /// What the policy says of the code.
+    pub findings: Vec<Finding>,
     /// Nothing of the sandbox is needed when this ends.
     pub one_shot: bool,
 }
@@ -106,7 +108,6 @@ impl Drive {
         Drive {
             id,
             life,
-            plan,
             frames,
             events,
             interrupt,
@@ -123,6 +124,7 @@ impl Drive {
             collected: Collected::new(plan.caps),
             seq: 0,
             ended: Ended::default(),
+            plan,
         }
     }
 
@@ -355,7 +357,7 @@ impl Drive {
                 cpu_ms: rounded(cpu_ms),
                 memory_peak_bytes,
             },
-            findings: Vec::new(),
+            findings: std::mem::take(&mut self.plan.findings),
             context_alive: verdict.context_alive,
             isolation: Some(self.sandbox().isolation_of(self.context.inside(&life))),
         }

@@ -4,7 +4,7 @@ use crate::{
     Context, Sandbox,
     outcome::{self, Facts, Finish, Verdict},
 };
-use protocol::{Event, EventKind, ExecutionId, Language, Outcome, Truncated, Usage};
+use protocol::{Event, EventKind, ExecutionId, Finding, Language, Outcome, Truncated, Usage};
 use std::sync::Arc;
 use tokio::sync::{Notify, mpsc};
 
@@ -34,9 +34,14 @@ impl Execution {
     }
 
     /// An execution that ended before it began.
-    pub(crate) fn ended(id: ExecutionId, language: Language, verdict: Verdict) -> Execution {
+    pub(crate) fn ended(
+        id: ExecutionId,
+        language: Language,
+        verdict: Verdict,
+        findings: Vec<Finding>,
+    ) -> Execution {
         let (sender, events) = mpsc::channel(2);
-        let outcome = bare(id.clone(), language, verdict);
+        let outcome = Outcome { findings, ..bare(id.clone(), language, verdict) };
         let error = outcome.error.clone().map(|error| EventKind::Error { error });
         let end = EventKind::End { outcome: Box::new(outcome) };
         for (seq, kind) in error.into_iter().chain([end]).enumerate() {

@@ -4,19 +4,20 @@ use crate::{
     Caller, Context, ContextRequest, Error, ExecuteRequest, Execution, Place, Preload, Sandbox,
     SandboxRequest, Stdin,
     backend::{self, Backend, StartRequest},
+    check,
     context::Occupied,
     drive::{Drive, Ends, Plan},
     execution::EVENTS,
     ids, isolation,
-    outcome::{self, Verdict},
     request::{check_env, check_limits, check_output},
     routes::Life,
     sandbox::{Origin, START_MS},
     template::{Store, Template},
 };
 use bytes::Bytes;
+use policy::Policy;
 use protocol::{
-    Category, ExecutionId, Language, LimitsError, SandboxId,
+    ExecutionId, Finding, Language, LimitsError, SandboxId,
     guest::{Caps, Request},
 };
 use std::{
@@ -27,8 +28,6 @@ use std::{
 };
 use tokio::sync::{Notify, mpsc};
 
-/// Longest code, in bytes.
-const CODE_BYTES_MAX: usize = 16 << 20;
 const FILES_MAX: u32 = 1_000;
 const STDIN_PIECE_BYTES: usize = 64 << 10;
 
@@ -41,6 +40,17 @@ pub struct Settings {
     pub backend: Option<String>,
     /// How much zygotes import ahead of time.
     pub preload: Preload,
+    /// What code may do where a request brings no policy of its own.
+    pub policy: Arc<Policy>,
+}
+
+impl Settings {
+    /// With templates below `data_dir`, the first backend that is usable, zygotes made when they are needed, and the
+    /// policy `standard`.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Settings {
+        let policy = Arc::new(Policy::default());
+        Settings { data_dir: data_dir.into(), backend: None, preload: Preload::Lazy, policy }
+    }
 }
 
 /// The one door. Clones share everything.
@@ -117,10 +127,14 @@ impl Interpreter {
     /// # Errors
     /// When the request contradicts itself or there is nothing to run it in.
     pub async fn execute(&self, caller: &Caller, request: ExecuteRequest) -> Result<Execution, Error> {
-        if let Some(verdict) = refuse(&request.code) {
+        let policy = request.policy.as_ref().unwrap_or(&self.shared.settings.policy);
+        let checked = check::check(&request.code, request.language, policy).await;
+        if let Some(mut verdict) = checked.refused {
+            verdict.context_alive = matches!(request.place, Place::Context(_));
             let id = ExecutionId::from_bits(ids::random());
-            return Ok(Execution::ended(id, request.language, verdict));
+            return Ok(Execution::ended(id, request.language, verdict, checked.findings));
         }
+        let findings = checked.findings;
         check_env(&request.env)?;
         check_times(&request)?;
         let make = |env, stdin: &Stdin| ContextRequest {
@@ -136,21 +150,21 @@ impl Interpreter {
                 let context = sandbox.create_context(make(env, stdin)).await?;
                 if sandbox.require().is_some() {
                     sandbox.greet().await?;
-                    return run(context, request, true).await;
+                    return run(context, request, findings, true).await;
                 }
-                let execution = run(context, request, true).await?;
+                let execution = run(context, request, findings, true).await?;
                 sandbox.greet().await?;
                 Ok(execution)
             }
             Place::Sandbox(sandbox) => {
                 own(caller, &sandbox)?;
                 let context = sandbox.create_context(make(env, stdin)).await?;
-                run(context, request, false).await
+                run(context, request, findings, false).await
             }
             Place::Context(context) => {
                 own(caller, context.sandbox())?;
                 check_context(&context, &request)?;
-                run(context, request, false).await
+                run(context, request, findings, false).await
             }
         }
     }
@@ -234,26 +248,6 @@ impl std::fmt::Debug for Interpreter {
     }
 }
 
-/// Code that no sandbox has to see to know that it cannot run.
-fn refuse(code: &[u8]) -> Option<Verdict> {
-    if code.len() > CODE_BYTES_MAX {
-        let message = format!("the code has {} bytes, at most {CODE_BYTES_MAX} can be run", code.len());
-        let hint = "put data into a file and upload it; the code then reads the file";
-        return Some(outcome::refused(Category::Limit, "CodeTooLong", message, hint));
-    }
-    let error = std::str::from_utf8(code).err()?;
-    let message = format!("the code is not UTF-8: byte {} does not fit", error.valid_up_to());
-    let hint = "save the file as UTF-8; bytes that are data belong into a file or into an escaped literal";
-    let mut verdict = outcome::refused(Category::Syntax, "UnicodeDecodeError", message, hint);
-    if let Some(error) = &mut verdict.error {
-        let before =
-            &code[..code.len().min(std::str::from_utf8(code).map_or_else(|e| e.valid_up_to(), str::len))];
-        let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
-        error.line = u32::try_from(line).ok();
-    }
-    Some(verdict)
-}
-
 fn check_times(request: &ExecuteRequest) -> Result<(), Error> {
     let zero = |name, why| Err(LimitsError { name, value: "0".to_owned(), why }.into());
     if request.timeout_ms == Some(0) {
@@ -293,7 +287,12 @@ fn own(caller: &Caller, sandbox: &Sandbox) -> Result<(), Error> {
 }
 
 /// Sends code to a context and begins to drive it. With `require`, code is sent only to walls that were seen.
-async fn run(context: Arc<Context>, request: ExecuteRequest, one_shot: bool) -> Result<Execution, Error> {
+async fn run(
+    context: Arc<Context>,
+    request: ExecuteRequest,
+    findings: Vec<Finding>,
+    one_shot: bool,
+) -> Result<Execution, Error> {
     let occupied = context.occupy()?;
     let sandbox = context.sandbox();
     if let Some(require) = sandbox.require() {
@@ -305,7 +304,7 @@ async fn run(context: Arc<Context>, request: ExecuteRequest, one_shot: bool) -> 
             return Err(error);
         }
     }
-    let plan = plan(&context, &request, one_shot);
+    let plan = Plan { findings, ..plan(&context, &request, one_shot) };
     let before = sandbox.measure();
     if plan.cpu_ms.is_some() && before.cpu_ms.is_none() {
         return Err(Error::CpuUnmeasured);
@@ -334,7 +333,7 @@ fn plan(context: &Context, request: &ExecuteRequest, one_shot: bool) -> Plan {
         spill: !one_shot,
     };
     let timeout_ms = request.timeout_ms.unwrap_or(limits.timeout_ms);
-    Plan { timeout_ms, cpu_ms: request.cpu_ms.or(limits.cpu_ms), caps, one_shot }
+    Plan { timeout_ms, cpu_ms: request.cpu_ms.or(limits.cpu_ms), caps, findings: Vec::new(), one_shot }
 }
 
 /// Waits until a context is up or has ended.

@@ -5,6 +5,7 @@
 
 pub mod backend;
 mod bundle;
+mod check;
 mod collect;
 mod context;
 mod credit;

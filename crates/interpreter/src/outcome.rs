@@ -309,6 +309,12 @@ pub(crate) fn refused(category: Category, name: &str, message: String, hint: &st
     Verdict { status: Status::Error, exit_code: 1, error: Some(error), context_alive: false }
 }
 
+/// Code that a policy denies: nothing ran, and changed code may.
+pub(crate) fn denied(message: String, line: Option<u32>, hint: Option<String>) -> Verdict {
+    let error = OutcomeError { line, hint, ..ours(Category::Policy, "PolicyDenied", message, "") };
+    Verdict { status: Status::Denied, exit_code: 126, error: Some(error), context_alive: false }
+}
+
 #[cfg(test)]
 #[path = "outcome_tests.rs"]
 mod tests;

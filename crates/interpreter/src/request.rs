@@ -2,6 +2,7 @@
 
 use crate::{Context, Error, Sandbox};
 use bytes::Bytes;
+use policy::Policy;
 use protocol::{Language, Limits, LimitsError, Require};
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::mpsc;
@@ -85,6 +86,8 @@ pub struct ExecuteRequest {
     pub stdin: Stdin,
     /// Bytes of each stream that are kept; the sandbox's limit where there is none.
     pub output_bytes_max: Option<u64>,
+    /// What the code may do; the interpreter's policy where there is none.
+    pub policy: Option<Arc<Policy>>,
 }
 
 impl ExecuteRequest {
@@ -99,6 +102,7 @@ impl ExecuteRequest {
             env: BTreeMap::new(),
             stdin: Stdin::Closed,
             output_bytes_max: None,
+            policy: None,
         }
     }
 }

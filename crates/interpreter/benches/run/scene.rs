@@ -24,7 +24,8 @@ impl Scene {
     pub fn open(template: &'static str, preload: Preload) -> Result<Scene, String> {
         let target = || PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench");
         let data_dir = std::env::var_os("BELLJAR_DATA_DIR").map_or_else(target, PathBuf::from);
-        let settings = Settings { data_dir: data_dir.clone(), backend: Some("native".into()), preload };
+        let settings =
+            Settings { backend: Some("native".into()), preload, ..Settings::new(data_dir.clone()) };
         let interpreter = Interpreter::open(settings).map_err(|error| format!("cannot {error}"))?;
         Ok(Scene { interpreter, data_dir, template })
     }

@@ -122,7 +122,7 @@ pub fn category(outcome: &Outcome) -> Option<Category> {
 }
 
 fn interpreter(backend: &str, preload: Preload) -> Interpreter {
-    let settings = Settings { data_dir: data_dir(), backend: Some(backend.to_owned()), preload };
+    let settings = Settings { backend: Some(backend.to_owned()), preload, ..Settings::new(data_dir()) };
     Interpreter::open(settings).unwrap()
 }
 

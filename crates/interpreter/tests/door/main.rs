@@ -2,17 +2,16 @@
 
 use bytes::Bytes;
 use interpreter::{
-    Caller, Context, ContextRequest, Error, ExecuteRequest, Interpreter, Place, Preload, Sandbox,
-    SandboxRequest, Settings, Stdin, backend::fake::Fake,
+    Caller, Context, ContextRequest, Error, ExecuteRequest, Interpreter, Place, Sandbox, SandboxRequest,
+    Settings, Stdin, backend::fake::Fake,
 };
-use protocol::{Category, EventKind, Language, Limits, Outcome, Status};
+use protocol::{Category, EventKind, FindingKind, Language, Limits, Outcome, Status};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 
 fn open() -> (Interpreter, Fake) {
     let fake = Fake::honest();
-    let settings =
-        Settings { data_dir: "/nonexistent".into(), backend: Some("fake".into()), preload: Preload::Lazy };
+    let settings = Settings { backend: Some("fake".into()), ..Settings::new("/nonexistent") };
     (Interpreter::with_backends(settings, vec![Arc::new(fake.clone())]).unwrap(), fake)
 }
 
@@ -298,4 +297,31 @@ impl tokio::io::AsyncRead for Broken {
     ) -> std::task::Poll<std::io::Result<()>> {
         std::task::Poll::Ready(Err(std::io::Error::other("the disk broke")))
     }
+}
+
+#[tokio::test]
+async fn what_a_policy_denies_reaches_no_sandbox() {
+    let (interpreter, fake) = open();
+    let strict = || Some(Arc::new(policy::Policy::preset("strict").unwrap()));
+    let denied = ExecuteRequest { policy: strict(), ..python("x = 1\nimport socket", fresh()) };
+    let mut execution = interpreter.execute(&me(), denied).await.unwrap();
+    assert!(matches!(execution.next().await.unwrap().kind, EventKind::Error { .. }));
+    let ended = execution.outcome().await;
+    assert_eq!((ended.status, ended.exit_code, ended.context_alive), (Status::Denied, 126, false));
+    let error = ended.error.unwrap();
+    assert_eq!((error.category, error.line, error.retryable), (Category::Policy, Some(2), true));
+    assert!(error.message.starts_with("the policy strict denies line 2: "), "{}", error.message);
+    assert_eq!((ended.findings[0].kind, ended.findings[0].span.line), (FindingKind::Denied, 2));
+    assert_eq!((ended.sandbox, fake.alive()), (None, 0));
+
+    // A context is not harmed by what it never saw, and what may run says what the check could not see.
+    let context = sandbox(&interpreter).await.create_context(ContextRequest::default()).await.unwrap();
+    let place = || Place::Context(context.clone());
+    let denied = ExecuteRequest { policy: strict(), ..python("import socket", place()) };
+    assert!(outcome(&interpreter, denied).await.context_alive);
+    let advised = outcome(&interpreter, python("print(", place())).await;
+    assert_eq!(
+        advised.findings.iter().map(|finding| finding.kind).collect::<Vec<_>>(),
+        [FindingKind::Advice]
+    );
 }

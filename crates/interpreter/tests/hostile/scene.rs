@@ -21,7 +21,7 @@ where
 
 /// An interpreter with this backend.
 pub fn with(fake: Fake) -> (Interpreter, Fake) {
-    let settings = Settings { data_dir: "/nonexistent".into(), backend: None, preload: Preload::Lazy };
+    let settings = Settings::new("/nonexistent");
     (Interpreter::with_backends(settings, vec![Arc::new(fake.clone())]).unwrap(), fake)
 }
 

@@ -31,7 +31,7 @@ impl Backend for Broken {
 async fn a_zygote_whose_imports_fail_says_which() {
     let Some(interpreter) = open(&data_dir(), Preload::Lazy) else { return };
     python(&interpreter, Limits::default()).await;
-    let settings = Settings { data_dir: data_dir(), backend: None, preload: Preload::Lazy };
+    let settings = Settings::new(data_dir());
     let broken = Arc::new(Broken(Native::new(data_dir())));
     let interpreter = Interpreter::with_backends(settings, vec![broken]).unwrap();
     for round in 0..3 {

@@ -16,7 +16,7 @@ pub fn data_dir() -> PathBuf {
 
 /// An interpreter on this host's own kernel; `None` where that cannot be.
 pub fn open(data_dir: &Path, preload: Preload) -> Option<Interpreter> {
-    let settings = Settings { data_dir: data_dir.to_owned(), backend: Some("native".into()), preload };
+    let settings = Settings { backend: Some("native".into()), preload, ..Settings::new(data_dir) };
     let interpreter = Interpreter::open(settings).unwrap();
     if interpreter.backends()[0].probe().usable {
         return Some(interpreter);

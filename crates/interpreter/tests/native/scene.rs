@@ -42,7 +42,8 @@ impl Scene {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let built = || Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("belljar");
         let data_dir = std::env::var_os("BELLJAR_DATA_DIR").map_or_else(built, PathBuf::from);
-        let settings = Settings { data_dir, backend: Some("native".into()), preload: Preload::Full };
+        let settings =
+            Settings { backend: Some("native".into()), preload: Preload::Full, ..Settings::new(data_dir) };
         let interpreter =
             Interpreter::open(settings).unwrap_or_else(|error| panic!("{name}: cannot {error}"));
         let native = interpreter.backends().iter().find(|backend| backend.name() == "native")?;

@@ -2,11 +2,26 @@
 //!
 //! One file for each way of talking to one. What a conversation means is the agent's; how it looks on a wire is theirs.
 
+mod anthropic;
+mod catalog;
 mod conversation;
+pub(crate) mod direct;
+mod ollama;
+mod open;
+mod openai;
+mod recording;
+pub mod scripted;
 mod settings;
+mod spec;
+mod wire;
 
+pub use anthropic::Anthropic;
 pub use conversation::{BrokenCall, Call, Conversation, Message, Part, Reply, Tool, ToolResult};
+pub use open::{Environment, OpenError, choose, open};
+pub use recording::{Recorder, Recording, RecordingError};
 pub use settings::{Auth, HeaderValue, MaxTokensField, ModelSettings, Provider, Streaming};
+pub use wire::{EndpointError, Key};
+pub use spec::{ConfiguredModels, ModelSpec, SpecError};
 
 use protocol::Stop;
 use std::{

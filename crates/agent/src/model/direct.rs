@@ -50,7 +50,8 @@ fn language(word: &str) -> Said {
 fn without_thinking(text: &str) -> &str {
     const CLOSE: &str = "</think>";
     let begins = text.trim_start().starts_with("<think>");
-    let first_fence = text.lines().take_while(|line| fence(line).is_none()).map(|line| line.len() + 1).sum();
+    let first_fence: usize =
+        text.lines().take_while(|line| fence(line).is_none()).map(|line| line.len() + 1).sum();
     match text.find(CLOSE) {
         Some(at) if begins || at < first_fence => &text[at + CLOSE.len()..],
         None if begins => "",
@@ -129,8 +130,9 @@ fn bare(text: &str) -> Option<String> {
 
 fn is_python(text: &str) -> bool {
     static ANYTHING: LazyLock<Option<Policy>> = LazyLock::new(|| Policy::preset("open"));
-    let parses = |policy| !policy::check(policy, Language::Python, text).denied;
-    text.lines().any(does_something) && ANYTHING.as_ref().is_some_and(parses)
+    let Some(anything) = ANYTHING.as_ref().filter(|_| text.lines().any(does_something)) else { return false };
+    let verdict = policy::check(anything, Language::Python, text);
+    !verdict.denied && verdict.findings.iter().all(|finding| finding.rule != "syntax")
 }
 
 /// Words that begin a statement and hardly a sentence.

@@ -20,8 +20,8 @@ pub use conversation::{BrokenCall, Call, Conversation, Message, Part, Reply, Too
 pub use open::{Environment, OpenError, choose, open};
 pub use recording::{Recorder, Recording, RecordingError};
 pub use settings::{Auth, HeaderValue, MaxTokensField, ModelSettings, Provider, Streaming};
-pub use wire::{EndpointError, Key};
 pub use spec::{ConfiguredModels, ModelSpec, SpecError};
+pub use wire::{EndpointError, Key};
 
 use protocol::Stop;
 use std::{

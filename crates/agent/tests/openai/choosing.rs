@@ -95,7 +95,8 @@ fn keys_go_only_where_they_belong() {
     let no_key = |variable: &str| format!("{variable} is not set");
     let plain = "would get the key unencrypted".to_owned();
     let fine = String::new();
-    let table: [(&str, &str, &[(&str, &str)], String); 14] = [
+    type Row<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], String);
+    let table: [Row; 14] = [
         ("anthropic:m", "", &[], no_key("ANTHROPIC_API_KEY")),
         ("openai:m", "", &[("OPENAI_API_KEY", " ")], no_key("OPENAI_API_KEY")),
         ("openai-chat:m", "", &[], no_key("OPENAI_API_KEY")),

@@ -6,7 +6,7 @@ mod http;
 mod retry;
 mod sse;
 
-pub use http::{Endpoint, EndpointError, Key, Request, client, is_loopback};
+pub use http::{Endpoint, EndpointError, Key, Request, client};
 pub use retry::exchange;
 pub use sse::SseEvent;
 

@@ -241,4 +241,21 @@ mod tests {
             assert_eq!(code(text), Some((None, text.to_owned())), "{text:?}");
         }
     }
+
+    #[test]
+    fn whole_programs_come_back_as_they_are() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut programs = 0;
+        for folder in ["driver", "tests/benign", "tests/escape"] {
+            for entry in std::fs::read_dir(root.join(folder)).unwrap() {
+                let path = entry.unwrap().path();
+                if path.extension().is_some_and(|extension| extension == "py") {
+                    let text = std::fs::read_to_string(&path).unwrap();
+                    assert_eq!(code(&text), Some((None, text)), "{}", path.display());
+                    programs += 1;
+                }
+            }
+        }
+        assert!(programs > 50, "{programs}");
+    }
 }

@@ -38,8 +38,9 @@ pub struct Complaint {
 }
 
 impl Complaint {
-    /// Reads an error object, the object that has it as `error`, or a bare text.
+    /// Reads an error object, the object that has it as `error`, a list of one, or a bare text.
     pub fn read(body: &Value) -> Complaint {
+        let body = body.get(0).unwrap_or(body);
         let error = body.get("error").filter(|error| !error.is_null()).unwrap_or(body);
         let words = [&error["details"]["error_code"], &error["code"], &error["type"]];
         let words = words.into_iter().filter_map(Value::as_str).map(|word| bounded(word, 100)).collect();
@@ -48,12 +49,14 @@ impl Complaint {
         Complaint { words, message: bounded(message, TEXT_BYTES_MAX) }
     }
 
-    /// Reads the body of an error response: JSON, or any text.
+    /// Reads the body of an error response: JSON, a page of a proxy, of which the title says enough, or any text.
     pub fn parse(body: &[u8]) -> Complaint {
-        match serde_json::from_slice(body) {
-            Ok(value) => Complaint::read(&value),
-            Err(_) => Complaint::read(&Value::String(String::from_utf8_lossy(body).into_owned())),
+        if let Ok(value) = serde_json::from_slice(body) {
+            return Complaint::read(&value);
         }
+        let text = String::from_utf8_lossy(body);
+        let title = text.split_once("<title>").and_then(|(_, rest)| rest.split_once("</title>"));
+        Complaint::read(&title.map_or(&*text, |(title, _)| title).into())
     }
 
     /// The status that a response with this error would have had; 500 where the words are not known.
@@ -149,6 +152,7 @@ mod tests {
                 "status 404: model 'x' not found",
             ),
             (422, json!({"detail": "bad"}), Rejected, false, "status 422: bad"),
+            (400, json!([{"error": {"message": "m", "code": 400}}]), Rejected, false, "status 400: m"),
             (504, json!({}), Timeout, true, "status 504"),
         ];
         for (status, body, kind, again, message) in cases {
@@ -181,6 +185,12 @@ mod tests {
         for (body, status) in cases {
             assert_eq!(Complaint::read(&body).usual_status(), status, "{body}");
         }
+    }
+
+    #[test]
+    fn the_title_of_a_page_says_enough() {
+        let page = b"<html>\n<head><title>502 Bad Gateway</title></head>\n<body><hr></body></html>";
+        assert_eq!(Complaint::parse(page).trouble(502, None).message, "status 502: 502 Bad Gateway");
     }
 
     #[test]

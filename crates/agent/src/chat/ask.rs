@@ -35,6 +35,7 @@ pub(super) struct Ask<'a> {
     pub raised: bool,
     /// The model was told that a turn is its last.
     pub told_last: bool,
+    warned: bool,
 }
 
 impl<'a> Ask<'a> {
@@ -59,7 +60,7 @@ impl<'a> Ask<'a> {
             executions: Vec::new(),
         };
         let Ends { events, cancelled } = ends;
-        let (paused, empty, raised, told_last) = Default::default();
+        let (paused, empty, raised, told_last, warned) = Default::default();
         Ask {
             setup,
             memory,
@@ -73,6 +74,7 @@ impl<'a> Ask<'a> {
             empty,
             raised,
             told_last,
+            warned,
         }
     }
 
@@ -219,8 +221,10 @@ impl<'a> Ask<'a> {
     }
 
     /// An answer does not depend on the journal, but nobody shall believe that it is there.
-    fn warn(&self, written: Result<(), JournalError>) {
-        if let Err(error) = written {
+    fn warn(&mut self, written: Result<(), JournalError>) {
+        if let Err(error) = written
+            && !std::mem::replace(&mut self.warned, true)
+        {
             self.tell(AgentEvent::Warning { code: "journal".to_owned(), message: error.to_string() });
         }
     }

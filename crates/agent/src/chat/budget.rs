@@ -27,7 +27,8 @@ impl Budget {
     /// Counts the tokens of a reply, or of a request that brought none.
     pub fn count(&mut self, tokens: Tokens) {
         self.used += tokens;
-        self.ahead = tokens.total();
+        // Nobody reads reasoning again.
+        self.ahead = tokens.total().saturating_sub(tokens.reasoning);
     }
 
     pub fn used(&self) -> Tokens {

@@ -70,6 +70,26 @@ async fn what_is_recorded_is_replayed() {
 }
 
 #[tokio::test]
+async fn programs_of_direct_mode_are_recorded_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("r.json");
+    let traits = Traits { tools: false, images: false, prices: None };
+    let replies = ["```python\nraise KeyError y\n```", "```python\nprint 42\n```", "Yes."];
+    let live = Scripted::with(traits, replies.map(|reply| Step::Reply(says(reply))));
+    let chat = Chat::new(Scene::fake(Arc::new(Recorder::wrap(Arc::new(live), &path).unwrap())).setup);
+    hear(&chat, "6 times 7?", AskLimits::default()).await;
+    hear(&chat, "Sure?", AskLimits::default()).await;
+    let written: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    assert_eq!(written["turns"][1]["expect"], json!({"results": ["error (KeyError)"]}));
+    assert_eq!(written["turns"][2]["expect"], json!({"prompt": "Sure?", "results": ["ok"]}));
+    let chat = Chat::new(Scene::fake(Arc::new(Recording::open(&path).unwrap())).setup);
+    for (prompt, expected) in [("6 times 7?", "42"), ("Sure?", "Yes.")] {
+        let (answer, _) = hear(&chat, prompt, AskLimits::default()).await;
+        assert_eq!(end(&answer), (AnswerStatus::Ok, None, expected));
+    }
+}
+
+#[tokio::test]
 async fn a_replay_says_where_it_differs() {
     let tape = r#"{"version": 1, "turns": [
         {"expect": {"prompt": "q"}, "calls": [{"name": "run_code", "code": "print a"}]},

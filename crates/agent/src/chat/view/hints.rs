@@ -1,7 +1,7 @@
 //! What helps against a failure: what is installed instead, which limit was hit and how far the code had come.
 
 use super::Lens;
-use protocol::{Category, Outcome, Status};
+use protocol::{Category, Language, Outcome, Status};
 
 /// Libraries whose modules have another name.
 const MODULES: [(&str, &str); 16] = [
@@ -72,7 +72,9 @@ pub(super) fn hints(outcome: &Outcome, lens: &Lens<'_>) -> Vec<String> {
     let ours = match (outcome.status, error.category) {
         (Status::Timeout, _) => Some(timeout(outcome, lens)),
         (Status::OutOfMemory, _) | (_, Category::OutOfMemory) => Some(memory(outcome, lens)),
-        (_, Category::Import) => missing_module(&error.message, lens.libraries),
+        (_, Category::Import) if outcome.language == Language::Python => {
+            missing_module(&error.message, lens.libraries)
+        }
         _ => None,
     };
     ours.into_iter().chain(error.hint.clone()).collect()
@@ -86,18 +88,26 @@ fn timeout(outcome: &Outcome, lens: &Lens<'_>) -> String {
 fn memory(outcome: &Outcome, lens: &Lens<'_>) -> String {
     let mega = |bytes: u64| bytes >> 20;
     let (peak, limit) = (mega(outcome.usage.memory_peak_bytes), mega(lens.limits.memory_bytes));
-    format!("memory peaked at {peak} MiB, the limit is {limit} MiB")
+    match peak {
+        // Nobody measured.
+        0 => format!("the limit of memory is {limit} MiB"),
+        peak => format!("memory peaked at {peak} MiB, the limit is {limit} MiB"),
+    }
 }
 
 fn missing_module(message: &str, libraries: &[(String, String)]) -> Option<String> {
-    let missing = message.split('\'').nth(1)?;
-    let missing = missing.split('.').next().unwrap_or(missing);
+    let named = message.strip_prefix("No module named '")?.split('\'').next()?;
+    let (missing, part) = named.split_once('.').unwrap_or((named, ""));
+    let installed = libraries.iter().any(|(library, _)| module(library) == missing);
+    if installed || STANDARD.contains(&missing) {
+        return (!part.is_empty()).then(|| format!("{missing} is installed, but it has no {part}"));
+    }
     let mut near: Vec<(f64, String)> = libraries
         .iter()
         .filter_map(|(library, version)| {
             let module = module(library);
             let alike = likeness(missing, &module).max(likeness(missing, library));
-            (alike >= ALIKE && module != missing).then(|| (alike, format!("{module} ({library} {version})")))
+            (alike >= ALIKE).then(|| (alike, format!("{module} ({library} {version})")))
         })
         .collect();
     near.extend(STANDARD.iter().filter_map(|module| {
@@ -141,6 +151,7 @@ mod tests {
                 "installed, with a name like \"statistic\": import statistics (standard library)",
             ),
             ("No module named 'Pillow'", "installed, with a name like \"Pillow\": import PIL (pillow 12)"),
+            ("No module named 'numpy.foo'", "numpy is installed, but it has no foo"),
             (
                 "No module named 'torch'",
                 "nothing like \"torch\" is installed: do it with an installed library or with the standard library",
@@ -148,6 +159,8 @@ mod tests {
         ] {
             assert_eq!(missing_module(message, &installed).as_deref(), Some(hint), "{message}");
         }
-        assert_eq!(missing_module("broken", &installed), None);
+        for message in ["broken", "cannot import name 'x' from 'math'", "No module named 'pandas'"] {
+            assert_eq!(missing_module(message, &installed), None, "{message}");
+        }
     }
 }

@@ -38,7 +38,7 @@ pub(crate) fn for_call(name: &str) -> String {
         "exit" | "quit" => "let the code come to its end; raise an exception where it cannot go on",
         "input" => "nobody types here: put the value into the code",
         "breakpoint" => "print what you want to see",
-        "pandas.read_pickle" => "use CSV or Parquet: a pickle can run any code",
+        "pandas.read_pickle" | "pickle.load" => "use CSV or Parquet: a pickle can run any code",
         _ => "do without it",
     }
     .to_owned()

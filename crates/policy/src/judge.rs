@@ -173,8 +173,7 @@ impl Judge<'_> {
     }
 
     fn advice(&mut self, name: &str, span: Span) -> Option<Finding> {
-        let (key, hint) =
-            self.policy.advice.iter().filter(|(key, _)| crate::policy::covers(key, name)).next_back()?;
+        let (key, hint) = self.policy.advice.iter().rfind(|(key, _)| crate::policy::covers(key, name))?;
         if !self.advised.insert(key) {
             return None;
         }

@@ -17,7 +17,8 @@ pub(crate) struct Places<'a> {
 impl<'a> Places<'a> {
     pub(crate) fn new(text: &'a str) -> Places<'a> {
         let bytes = text.as_bytes();
-        let ends = |at: &usize| bytes[*at] == b'\n' || bytes[*at] == b'\r' && bytes.get(at + 1) != Some(&b'\n');
+        let ends =
+            |at: &usize| bytes[*at] == b'\n' || bytes[*at] == b'\r' && bytes.get(at + 1) != Some(&b'\n');
         let breaks = (0..bytes.len()).filter(ends).map(|at| at + 1);
         let lines = std::iter::once(0).chain(breaks).collect();
         let mut characters = Vec::new();

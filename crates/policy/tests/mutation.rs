@@ -11,9 +11,46 @@ const ROUNDS: usize = 40;
 
 /// Pieces that languages give a meaning to.
 const PIECES: [&str; 40] = [
-    "(", ")", "[", "]", "{", "}", "'", "\"", "'''", "`", "$(", "${", "<<EOF\n", "f'{", "\\", "\n", "\r", "\t", "    ", "#", "//",
-    "/*", "%%", "!", "?", ";", ":=", "=>", "lambda: ", "await ", "__class__", "eval(", "import os\n", "\u{feff}", "é", "𝘦",
-    "\u{0}", "%%bash\n", ">>> ", "@",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    "'",
+    "\"",
+    "'''",
+    "`",
+    "$(",
+    "${",
+    "<<EOF\n",
+    "f'{",
+    "\\",
+    "\n",
+    "\r",
+    "\t",
+    "    ",
+    "#",
+    "//",
+    "/*",
+    "%%",
+    "!",
+    "?",
+    ";",
+    ":=",
+    "=>",
+    "lambda: ",
+    "await ",
+    "__class__",
+    "eval(",
+    "import os\n",
+    "\u{feff}",
+    "é",
+    "𝘦",
+    "\u{0}",
+    "%%bash\n",
+    ">>> ",
+    "@",
 ];
 
 /// SplitMix64: small, and the same everywhere.
@@ -72,7 +109,8 @@ fn mutated_code_has_a_verdict() {
     let mut folders: Vec<_> = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
     folders.sort();
     for folder in folders {
-        let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let mut files: Vec<_> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.sort();
         for file in files {
             let text = std::fs::read_to_string(&file).unwrap();

@@ -73,9 +73,12 @@ mod tests {
         Names { allow: allow.map(owned), deny: owned(deny) }
     }
 
+    /// Allowed, denied, the name, and whether it is denied.
+    type Case = (Option<&'static [&'static str]>, &'static [&'static str], &'static str, bool);
+
     #[test]
     fn the_longest_name_decides() {
-        let cases: [(Option<&[&str]>, &[&str], &str, bool); 9] = [
+        let cases: [Case; 9] = [
             (None, &[], "os", false),
             (None, &["os"], "os", true),
             (None, &["os"], "os.system", true),

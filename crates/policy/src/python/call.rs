@@ -123,6 +123,14 @@ impl Walk<'_> {
         if names::runs_text(path) {
             self.text_run(path, arguments, range);
         }
+        if path.starts_with("str.format") {
+            self.template(&arguments.first(), range);
+        }
+        let pickles =
+            arguments.keywords.iter().any(|(name, values, _)| name == "allow_pickle" && !values.is_false());
+        if path == "numpy.load" && pickles {
+            self.tell(range, Seen::Call("pickle.load".into()));
+        }
         if names::is_open(path) {
             self.file_opened(arguments, 0, range);
         }
@@ -297,13 +305,20 @@ impl Walk<'_> {
                 }
                 text::method(of, name, &arguments.values())
             }
-            Value::Text(template) if name.starts_with("format") => {
-                if let Some(dunder) = text::dunder_in_template(template) {
-                    self.tell(range, Seen::Dunder(format!("format.{dunder}")));
-                }
+            Value::Text(_) if name.starts_with("format") => {
+                self.template(&of.clone().into(), range);
                 text::method(of, name, &arguments.values())
             }
             _ => text::method(of, name, &arguments.values()),
+        }
+    }
+
+    /// A template for `format` reaches attributes: `{0.__class__}`.
+    fn template(&mut self, template: &Values, range: TextRange) {
+        for text in template.texts().0 {
+            if let Some(dunder) = text::dunder_in_template(&text) {
+                self.tell(range, Seen::Dunder(format!("format.{dunder}")));
+            }
         }
     }
 
@@ -325,6 +340,9 @@ impl Walk<'_> {
             && let Some(path) = path
         {
             self.tell(range, Seen::Write(Some(path)));
+        }
+        if matches!(method, "format" | "vformat" | "format_map") {
+            self.template(&arguments.first(), range);
         }
         if matches!(method, "query" | "eval")
             && let Some(text) = arguments.first().one_text()

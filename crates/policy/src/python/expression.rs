@@ -29,6 +29,7 @@ impl Walk<'_> {
                 Number::Int(int) => int.as_i64().map_or_else(Values::open, |int| Value::Number(int).into()),
                 _ => Values::open(),
             },
+            Expr::BooleanLiteral(it) => Value::Number(i64::from(it.value)).into(),
             Expr::FString(it) => self.f_string(it),
             Expr::BinOp(it) => {
                 let left = self.expression(&it.left);
@@ -81,8 +82,9 @@ impl Walk<'_> {
                 );
             }
             Expr::TString(it) => {
-                let elements = it.value.elements().filter_map(|element| element.as_interpolation());
-                elements.for_each(|element| self.hand_on(&element.expression));
+                for element in it.value.elements().filter_map(|element| element.as_interpolation()) {
+                    self.interpolation(element);
+                }
             }
             _ => {}
         }
@@ -318,6 +320,7 @@ impl Walk<'_> {
         match module {
             "builtins" => return Values::path(name),
             "sys" if name == "modules" => return Value::Members("".into()).into(),
+            _ if name == "get_ipython" => return Values::path(name),
             _ => {}
         }
         let root = module.split('.').next().unwrap_or(module);

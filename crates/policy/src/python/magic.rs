@@ -78,11 +78,8 @@ pub(super) fn cell_magic(name: &str, line: &str) -> Body {
 
 /// The name of the file among the words behind a magic.
 pub(super) fn file_of(line: &str) -> Option<String> {
-    let words = line.split_whitespace().filter(|word| !word.starts_with('-'));
-    words
-        .last()
-        .filter(|word| !word.contains(['$', '{']))
-        .map(|word| word.trim_matches(['"', '\'']).to_owned())
+    let word = line.split_whitespace().rfind(|word| !word.starts_with('-'))?;
+    (!word.contains(['$', '{'])).then(|| word.trim_matches(['"', '\'']).to_owned())
 }
 
 /// Magics of IPython that may do anything.

@@ -2,21 +2,27 @@
 
 /// Modules that other modules hold as an attribute, and through which everything can be reached. Names that data
 /// libraries use for parts of their own, such as `signal`, `io` or `array`, are not among them.
-const HIDDEN: [&str; 46] = [
+const HIDDEN: [&str; 60] = [
     "asyncio",
     "builtins",
+    "cloudpickle",
     "codecs",
     "codeop",
     "concurrent",
+    "contextlib",
+    "copyreg",
     "ctypes",
+    "dill",
     "fcntl",
     "ftplib",
+    "functools",
     "gc",
     "glob",
     "http",
     "imp",
     "importlib",
     "inspect",
+    "joblib",
     "linecache",
     "logging",
     "marshal",
@@ -24,8 +30,10 @@ const HIDDEN: [&str; 46] = [
     "multiprocessing",
     "nt",
     "ntpath",
+    "operator",
     "os",
     "pathlib",
+    "pdb",
     "pickle",
     "pkgutil",
     "platform",
@@ -34,6 +42,7 @@ const HIDDEN: [&str; 46] = [
     "posixsubprocess",
     "pty",
     "pydoc",
+    "requests",
     "runpy",
     "shutil",
     "site",
@@ -44,9 +53,14 @@ const HIDDEN: [&str; 46] = [
     "sys",
     "sysconfig",
     "tempfile",
+    "thread",
     "threading",
+    "timeit",
     "traceback",
+    "unittest",
     "urllib",
+    "urllib3",
+    "weakref",
     "webbrowser",
     "zipimport",
 ];
@@ -133,7 +147,7 @@ const SHELLS: [&str; 22] = [
 ];
 
 /// Methods of tables, arrays and figures that write a file, whose path is the first argument.
-const WRITERS: [&str; 24] = [
+const WRITERS: [&str; 29] = [
     "imsave",
     "imwrite",
     "save",
@@ -151,9 +165,14 @@ const WRITERS: [&str; 24] = [
     "to_hdf",
     "to_html",
     "to_json",
+    "to_latex",
+    "to_markdown",
     "to_orc",
     "to_parquet",
     "to_pickle",
+    "to_stata",
+    "to_xml",
+    "tofile",
     "write_csv",
     "write_html",
     "write_image",
@@ -162,7 +181,11 @@ const WRITERS: [&str; 24] = [
 
 /// The module that an attribute of a module is, where it is one that must not hide behind another.
 pub(super) fn hidden(attribute: &str) -> Option<&'static str> {
-    let name = attribute.trim_start_matches('_');
+    let name = match attribute.trim_start_matches('_') {
+        "bltns" => "builtins",
+        "pkl" => "pickle",
+        name => name,
+    };
     HIDDEN.binary_search(&name).ok().map(|at| HIDDEN[at])
 }
 

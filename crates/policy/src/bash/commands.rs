@@ -50,11 +50,18 @@ const WRAPPERS: [Wrapper; 26] = [
 const SHELLS: [&str; 8] = ["ash", "bash", "dash", "ksh", "mksh", "rbash", "sh", "zsh"];
 /// Programs that run code of another language from an argument, and the options that say so.
 const LANGUAGES: [(&str, &str); 8] = [
-    ("node", "-e"), ("perl", "-e"), ("php", "-r"), ("python", "-c"), ("python2", "-c"), ("python3", "-c"), ("ruby", "-e"),
+    ("node", "-e"),
+    ("perl", "-e"),
+    ("php", "-r"),
+    ("python", "-c"),
+    ("python2", "-c"),
+    ("python3", "-c"),
+    ("ruby", "-e"),
     ("lua", "-e"),
 ];
 /// Folders whose programs are known by their bare name.
-const FOLDERS: [&str; 6] = ["/bin/", "/sbin/", "/usr/bin/", "/usr/local/bin/", "/usr/local/sbin/", "/usr/sbin/"];
+const FOLDERS: [&str; 6] =
+    ["/bin/", "/sbin/", "/usr/bin/", "/usr/local/bin/", "/usr/local/sbin/", "/usr/sbin/"];
 /// Wrappers inside each other.
 const WRAPPED_MAX: usize = 50;
 
@@ -77,10 +84,16 @@ impl Walk<'_> {
             let Some(wrapper) = WRAPPERS.iter().find(|wrapper| wrapper.name == name) else {
                 return self.effects(&name, arguments, range);
             };
-            if name == "command" && arguments.first().is_some_and(|option| matches!(option.text.as_deref(), Some("-v" | "-V"))) {
+            if name == "command"
+                && arguments.first().is_some_and(|option| matches!(option.text.as_deref(), Some("-v" | "-V")))
+            {
                 return;
             }
-            if name == "env" && arguments.iter().any(|option| option.outline.starts_with("-S") || option.outline.starts_with("--split")) {
+            if name == "env"
+                && arguments
+                    .iter()
+                    .any(|option| option.outline.starts_with("-S") || option.outline.starts_with("--split"))
+            {
                 return self.unresolved("a command in a text", range);
             }
             rest = wrapped(wrapper, arguments);
@@ -95,7 +108,8 @@ impl Walk<'_> {
             "source" | "." => self.unresolved("code in a file", range),
             "alias" => self.alias(arguments, range),
             "trap" => {
-                let words: Vec<Field> = arguments.iter().filter(|word| word.outline != "--").cloned().collect();
+                let words: Vec<Field> =
+                    arguments.iter().filter(|word| word.outline != "--").cloned().collect();
                 let lists = words.first().is_none_or(|word| word.outline.starts_with('-'));
                 if !lists && words.len() > 1 {
                     self.code(&words[..1], false, range);
@@ -104,25 +118,36 @@ impl Walk<'_> {
             "su" => self.shell(arguments, range),
             "find" => self.find(arguments, range),
             "tee" => {
-                for file in arguments.iter().filter(|word| !word.outline.starts_with('-') && word.outline != "/dev/null") {
+                for file in arguments
+                    .iter()
+                    .filter(|word| !word.outline.starts_with('-') && word.outline != "/dev/null")
+                {
                     self.tell(Seen::Write(file.text.clone()), range.clone());
                 }
             }
             "dd" => {
-                for file in arguments.iter().filter_map(|word| word.outline.strip_prefix("of=").map(|path| (word, path))) {
+                for file in arguments
+                    .iter()
+                    .filter_map(|word| word.outline.strip_prefix("of=").map(|path| (word, path)))
+                {
                     let known = file.0.text.as_ref().map(|_| file.1.to_owned());
                     self.tell(Seen::Write(known), range.clone());
                 }
             }
             "awk" | "gawk" | "mawk" | "nawk" => {
-                let starts = |word: &Field| ["system(", "system (", "| \"", "|\"", "|&", "\" |", "\"|"].iter().any(|sign| word.outline.contains(sign));
+                let starts = |word: &Field| {
+                    ["system(", "system (", "| \"", "|\"", "|&", "\" |", "\"|"]
+                        .iter()
+                        .any(|sign| word.outline.contains(sign))
+                };
                 if arguments.iter().any(starts) {
                     self.unresolved("commands in an awk program", range);
                 }
             }
             _ if SHELLS.contains(&name) => self.shell(arguments, range),
             _ => {
-                let option = LANGUAGES.iter().find(|(language, _)| *language == name).map(|(_, option)| *option);
+                let option =
+                    LANGUAGES.iter().find(|(language, _)| *language == name).map(|(_, option)| *option);
                 if option.is_some_and(|option| arguments.iter().any(|word| word.outline == option)) {
                     self.unresolved("code of another language in a text", range);
                 }
@@ -145,7 +170,9 @@ impl Walk<'_> {
     /// A shell: its code is the word behind `-c`, a file, or what it reads.
     fn shell(&mut self, arguments: &[Field], range: Range<usize>) {
         let is_option = |word: &Field| word.outline.starts_with(['-', '+']) && word.outline.len() > 1;
-        let runs_text = |word: &Field| word.outline.starts_with('-') && !word.outline.starts_with("--") && word.outline.contains('c');
+        let runs_text = |word: &Field| {
+            word.outline.starts_with('-') && !word.outline.starts_with("--") && word.outline.contains('c')
+        };
         if let Some(at) = arguments.iter().position(runs_text) {
             let code = arguments[at + 1..].iter().find(|word| !is_option(word));
             return self.code(code.map(std::slice::from_ref).unwrap_or_default(), true, range);
@@ -173,7 +200,10 @@ impl Walk<'_> {
         for (at, word) in arguments.iter().enumerate() {
             if matches!(word.outline.as_str(), "-exec" | "-execdir" | "-ok" | "-okdir") {
                 let command = &arguments[at + 1..];
-                let end = command.iter().position(|word| matches!(word.outline.as_str(), ";" | "+")).unwrap_or(command.len());
+                let end = command
+                    .iter()
+                    .position(|word| matches!(word.outline.as_str(), ";" | "+"))
+                    .unwrap_or(command.len());
                 self.run(&command[..end], range.clone(), false);
             }
         }
@@ -182,7 +212,11 @@ impl Walk<'_> {
 
 /// A program by its bare name, if it comes from a folder of programs.
 fn program(path: &str) -> &str {
-    FOLDERS.iter().find_map(|folder| path.strip_prefix(folder)).filter(|name| !name.contains('/')).unwrap_or(path)
+    FOLDERS
+        .iter()
+        .find_map(|folder| path.strip_prefix(folder))
+        .filter(|name| !name.contains('/'))
+        .unwrap_or(path)
 }
 
 /// What is behind a wrapper's options, its own words and assignments.
@@ -198,7 +232,8 @@ fn wrapped<'w>(wrapper: &Wrapper, arguments: &'w [Field]) -> &'w [Field] {
             break;
         }
         if option {
-            let separate = word.len() == 2 && word.chars().nth(1).is_some_and(|letter| wrapper.with_argument.contains(letter));
+            let separate = word.len() == 2
+                && word.chars().nth(1).is_some_and(|letter| wrapper.with_argument.contains(letter));
             rest = rest.get(1 + usize::from(separate)..).unwrap_or_default();
         } else if assigns {
             rest = &rest[1..];

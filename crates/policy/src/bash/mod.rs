@@ -13,7 +13,8 @@ mod words;
 use crate::places::Places;
 use crate::sighting::{Seen, Sighting};
 use std::ops::{ControlFlow, Range};
-use tree_sitter::{ParseOptions, ParseState, Parser, Tree};
+use std::sync::LazyLock;
+use tree_sitter::{Language, ParseOptions, ParseState, Parser, Tree};
 use walk::Walk;
 
 /// Nodes inside each other.
@@ -27,7 +28,7 @@ const INNER_MAX: usize = 500;
 
 /// Kinds of nodes that the walk knows.
 #[rustfmt::skip]
-const KINDS: [&str; 62] = [
+const KINDS: [&str; 59] = [
     "ansi_c_string", "arithmetic_expansion", "array", "binary_expression", "brace_expression", "c_style_for_statement",
     "case_item", "case_statement", "command", "command_name", "command_substitution", "comment", "compound_statement",
     "concatenation", "declaration_command", "do_group", "elif_clause", "else_clause", "expansion", "extglob_pattern",
@@ -37,8 +38,19 @@ const KINDS: [&str; 62] = [
     "program", "raw_string", "redirected_statement", "regex", "simple_expansion", "special_variable_name", "string",
     "string_content", "subscript", "subshell", "ternary_expression", "test_command", "test_operator",
     "translated_string", "unary_expression", "unset_command", "variable_assignment", "variable_assignments",
-    "variable_name", "while_statement", "word", "until_statement", "select_statement", "simple_heredoc_body",
+    "variable_name", "while_statement", "word",
 ];
+
+static LANGUAGE: LazyLock<Language> = LazyLock::new(|| tree_sitter_bash::LANGUAGE.into());
+
+/// By the number of a kind of node: whether the walk knows it. What has no name is a sign or a keyword.
+static KNOWN: LazyLock<Vec<bool>> = LazyLock::new(|| {
+    let known = |id: u16| {
+        !LANGUAGE.node_kind_is_named(id)
+            || LANGUAGE.node_kind_for_id(id).is_some_and(|kind| KINDS.contains(&kind))
+    };
+    (0..u16::try_from(LANGUAGE.node_kind_count()).unwrap_or(u16::MAX)).map(known).collect()
+});
 
 /// Something seen in a range of bytes.
 pub(super) type Found = (Seen, Range<usize>);
@@ -100,7 +112,7 @@ fn parse(code: &str) -> Result<Tree, Found> {
         return Err(wrong(at));
     }
     let mut parser = Parser::new();
-    parser.set_language(&tree_sitter_bash::LANGUAGE.into()).map_err(|_| wrong(0))?;
+    parser.set_language(&LANGUAGE).map_err(|_| wrong(0))?;
     let mut stopped = 0;
     let mut progress = |state: &ParseState| {
         stopped = state.current_byte_offset();
@@ -122,7 +134,7 @@ fn known(tree: &Tree) -> Result<(), Found> {
         if node.is_error() || node.is_missing() {
             return Err((Seen::Syntax("this is not Bash as far as this check knows it".to_owned()), range));
         }
-        if node.is_named() && !KINDS.contains(&node.kind()) {
+        if !KNOWN.get(usize::from(node.kind_id())).copied().unwrap_or(false) {
             return Err((Seen::Unknown(node.kind().to_owned()), range));
         }
         if depth > DEPTH_MAX {

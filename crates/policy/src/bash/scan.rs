@@ -8,13 +8,13 @@ const BRACKETS_MAX: usize = 200;
 const CHAIN_MAX: usize = 1_000;
 /// Here-documents, each of which may be searched for in the rest of the code: their number times the bytes of code.
 const HERE_SEARCH_MAX: usize = 64 << 20;
-/// Bytes of code: the parser takes a second for each MiB.
-const BYTES_MAX: usize = 512 << 10;
+/// Bytes of code: the parser takes up to two seconds for each MiB.
+const BYTES_MAX: usize = 256 << 10;
 
 /// Says what would take too long, and where.
 pub(super) fn scan(code: &str) -> Result<(), (usize, &'static str)> {
     if code.len() > BYTES_MAX {
-        return Err((0, "more than 512 KiB of Bash"));
+        return Err((0, "more than 256 KiB of Bash"));
     }
     let bytes = code.as_bytes();
     let (mut depth, mut chain, mut heres, mut at) = (0usize, 0usize, 0usize, 0);

@@ -9,7 +9,8 @@ use std::ops::Range;
 use tree_sitter::{Node, Tree};
 
 /// Commands that give values to the variables that they name.
-const BINDERS: [&str; 9] = ["getopts", "let", "local", "mapfile", "printf", "read", "readarray", "wait", "coproc"];
+const BINDERS: [&str; 9] =
+    ["getopts", "let", "local", "mapfile", "printf", "read", "readarray", "wait", "coproc"];
 /// Files that are not files.
 const DEVICES: [&str; 6] = ["/dev/null", "/dev/stderr", "/dev/stdin", "/dev/stdout", "/dev/tty", "/dev/zero"];
 
@@ -86,10 +87,13 @@ impl<'c> Walk<'c> {
                     self.set(name, Variable::Unknown);
                 }
             }
-            "variable_name" if node.parent().is_some_and(|parent| computes(parent)) => self.set(node, Variable::Unknown),
+            "variable_name" if node.parent().is_some_and(|parent| computes(parent)) => {
+                self.set(node, Variable::Unknown)
+            }
             "command" => {
                 let mut cursor = node.walk();
-                let mut children = node.named_children(&mut cursor).skip_while(|child| child.kind() != "command_name");
+                let mut children =
+                    node.named_children(&mut cursor).skip_while(|child| child.kind() != "command_name");
                 let binds = children.next().is_some_and(|name| BINDERS.contains(&self.words.source(name)));
                 if binds {
                     children.for_each(|argument| self.set(argument, Variable::Unknown));
@@ -119,8 +123,16 @@ impl<'c> Walk<'c> {
                 self.here = None;
             }
             "file_redirect" => self.redirect(node),
-            "subshell" | "command_substitution" | "process_substitution" | "pipeline" | "if_statement"
-            | "while_statement" | "for_statement" | "c_style_for_statement" | "case_statement" | "list" => {
+            "subshell"
+            | "command_substitution"
+            | "process_substitution"
+            | "pipeline"
+            | "if_statement"
+            | "while_statement"
+            | "for_statement"
+            | "c_style_for_statement"
+            | "case_statement"
+            | "list" => {
                 self.sheltered += 1;
                 self.children(node);
                 self.sheltered -= 1;
@@ -130,6 +142,9 @@ impl<'c> Walk<'c> {
     }
 
     fn children(&mut self, node: Node) {
+        if node.named_child_count() == 0 {
+            return;
+        }
         let mut cursor = node.walk();
         let children: Vec<Node> = node.named_children(&mut cursor).collect();
         children.into_iter().for_each(|child| self.node(child));
@@ -151,7 +166,14 @@ impl<'c> Walk<'c> {
         let mut fields = Vec::new();
         let mut name = None;
         let here_string = self.here_string(node);
+        let mut end = node.start_byte();
         for child in node.children(&mut cursor) {
+            let gap = self.words.code.get(end..child.start_byte()).unwrap_or_default();
+            if !gap.is_empty() && gap.replace("\\\n", "").is_empty() {
+                // Bash reads one word here, the parser two.
+                self.unresolved("a word that is broken by the end of a line", child.byte_range());
+            }
+            end = child.end_byte();
             match child.kind() {
                 "command_name" => {
                     name = Some(child.byte_range());
@@ -197,7 +219,8 @@ impl<'c> Walk<'c> {
 
     fn here_string(&self, node: Node) -> Option<Field> {
         let mut cursor = node.walk();
-        let redirect = node.named_children(&mut cursor).find(|child| child.kind() == "herestring_redirect")?;
+        let redirect =
+            node.named_children(&mut cursor).find(|child| child.kind() == "herestring_redirect")?;
         let word = redirect.named_child(0)?;
         self.words.fields(word).into_iter().next()
     }
@@ -224,8 +247,12 @@ impl<'c> Walk<'c> {
 
     fn written(&mut self, sign: Option<&str>, field: Field, range: Range<usize>) {
         let text = field.text.filter(|_| !field.glob);
-        let copies = sign == Some(">&") && text.as_deref().is_some_and(|text| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-'));
-        let device = text.as_deref().is_some_and(|text| DEVICES.contains(&text) || text.starts_with("/dev/fd/"));
+        let copies = sign == Some(">&")
+            && text
+                .as_deref()
+                .is_some_and(|text| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-'));
+        let device =
+            text.as_deref().is_some_and(|text| DEVICES.contains(&text) || text.starts_with("/dev/fd/"));
         if !copies && !device {
             self.tell(Seen::Write(text), range);
         }
@@ -237,7 +264,9 @@ fn computes(node: Node) -> bool {
     match node.kind() {
         "postfix_expression" => true,
         "unary_expression" => node.child(0).is_some_and(|sign| matches!(sign.kind(), "++" | "--")),
-        "binary_expression" => node.child(1).is_some_and(|sign| sign.kind().ends_with('=') && sign.kind() != "=="),
+        "binary_expression" => {
+            node.child(1).is_some_and(|sign| sign.kind().ends_with('=') && sign.kind() != "==")
+        }
         "expansion" => {
             let mut cursor = node.walk();
             node.children(&mut cursor).any(|sign| matches!(sign.kind(), "=" | ":="))

@@ -75,11 +75,13 @@ impl<'c> Words<'c> {
         let source = self.source(node);
         match node.kind() {
             "raw_string" => {
-                let inner = source.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')).unwrap_or(source);
+                let inner =
+                    source.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')).unwrap_or(source);
                 out.extend(inner.chars().map(|character| Piece::Character(character, true)));
             }
             "ansi_c_string" => {
-                let inner = source.strip_prefix("$'").and_then(|rest| rest.strip_suffix('\'')).unwrap_or(source);
+                let inner =
+                    source.strip_prefix("$'").and_then(|rest| rest.strip_suffix('\'')).unwrap_or(source);
                 out.extend(unescaped(inner).chars().map(|character| Piece::Character(character, true)));
             }
             "string" => self.string(node, out),
@@ -89,7 +91,9 @@ impl<'c> Words<'c> {
             }
             "concatenation" => self.joined(node, quoted, out),
             "simple_expansion" | "expansion" => self.expansion(node, quoted, out),
-            "command_substitution" | "process_substitution" | "arithmetic_expansion" | "array" => out.push(Piece::Hole),
+            "command_substitution" | "process_substitution" | "arithmetic_expansion" | "array" => {
+                out.push(Piece::Hole)
+            }
             "number" | "subscript" if node.named_child_count() > 0 => out.push(Piece::Hole),
             _ => plain(source, out),
         }
@@ -122,7 +126,8 @@ impl<'c> Words<'c> {
     /// `$name` and `${name}`; everything else that `${…}` can do is a hole.
     fn expansion(&self, node: Node, quoted: bool, out: &mut Vec<Piece>) {
         let source = self.source(node);
-        let name = source.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).or(source.strip_prefix('$'));
+        let name =
+            source.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).or(source.strip_prefix('$'));
         match name.and_then(|name| self.variables.get(name).map(|known| (name, known))) {
             Some((_, Variable::Text(text))) => {
                 let piece = |character: char| match character {
@@ -156,7 +161,9 @@ fn plain(source: &str, out: &mut Vec<Piece>) {
 fn in_quotes(source: &str, out: &mut Vec<Piece>) {
     let mut characters = source.chars().peekable();
     while let Some(character) = characters.next() {
-        if character == '\\' && let Some(next) = characters.next_if(|next| "$`\"\\\n".contains(*next)) {
+        if character == '\\'
+            && let Some(next) = characters.next_if(|next| "$`\"\\\n".contains(*next))
+        {
             if next != '\n' {
                 out.push(Piece::Character(next, true));
             }

@@ -14,10 +14,25 @@ const COMMAND_LINES: [&str; 2] = ["exec", "execSync"];
 const PROGRAMS: [&str; 4] = ["execFile", "execFileSync", "spawn", "spawnSync"];
 /// Functions of `fs` that write to their first argument, and to their second.
 const WRITES_FIRST: [&str; 7] = [
-    "appendFile", "appendFileSync", "createWriteStream", "truncate", "truncateSync", "writeFile", "writeFileSync",
+    "appendFile",
+    "appendFileSync",
+    "createWriteStream",
+    "truncate",
+    "truncateSync",
+    "writeFile",
+    "writeFileSync",
 ];
 const WRITES_SECOND: [&str; 10] = [
-    "copyFile", "copyFileSync", "cp", "cpSync", "link", "linkSync", "rename", "renameSync", "symlink", "symlinkSync",
+    "copyFile",
+    "copyFileSync",
+    "cp",
+    "cpSync",
+    "link",
+    "linkSync",
+    "rename",
+    "renameSync",
+    "symlink",
+    "symlinkSync",
 ];
 
 /// Tells what a call of a name does.
@@ -46,7 +61,9 @@ pub(super) fn called<'a>(seeing: &mut Seeing<'a>, name: &str, arguments: &'a [Ar
         _ => {
             if let Some(function) = name.strip_prefix("child_process.") {
                 started(seeing, function, arguments, span);
-            } else if let Some(function) = name.strip_prefix("fs.promises.").or_else(|| name.strip_prefix("fs/promises.")) {
+            } else if let Some(function) =
+                name.strip_prefix("fs.promises.").or_else(|| name.strip_prefix("fs/promises."))
+            {
                 written(seeing, function, arguments, span);
             } else if let Some(function) = name.strip_prefix("fs.") {
                 written(seeing, function, arguments, span);
@@ -56,7 +73,13 @@ pub(super) fn called<'a>(seeing: &mut Seeing<'a>, name: &str, arguments: &'a [Ar
 }
 
 /// `f.call(this, …)` and `f.apply(this, […])` are calls of `f`.
-fn forwarded<'a>(seeing: &mut Seeing<'a>, function: &str, how: &str, arguments: &'a [Argument<'a>], span: Span) {
+fn forwarded<'a>(
+    seeing: &mut Seeing<'a>,
+    function: &str,
+    how: &str,
+    arguments: &'a [Argument<'a>],
+    span: Span,
+) {
     let function = canonical(function);
     if function != "require" {
         seeing.tell(Seen::Call(function.to_owned()), span);
@@ -69,7 +92,13 @@ fn forwarded<'a>(seeing: &mut Seeing<'a>, function: &str, how: &str, arguments: 
 }
 
 /// A call whose arguments are a list.
-fn applied<'a>(seeing: &mut Seeing<'a>, function: &str, arguments: &'a [Argument<'a>], index: usize, span: Span) {
+fn applied<'a>(
+    seeing: &mut Seeing<'a>,
+    function: &str,
+    arguments: &'a [Argument<'a>],
+    index: usize,
+    span: Span,
+) {
     let list = seeing.argument(arguments, index);
     let only = match list {
         Some(Value::Array(array)) if array.elements.len() == 1 => {
@@ -165,7 +194,8 @@ fn started<'a>(seeing: &mut Seeing<'a>, function: &str, arguments: &'a [Argument
     if !COMMAND_LINES.contains(&function) && !PROGRAMS.contains(&function) {
         return;
     }
-    let mut line = seeing.argument(arguments, 0).and_then(|command| command.to_text()).map(|text| text.to_string());
+    let mut line =
+        seeing.argument(arguments, 0).and_then(|command| command.to_text()).map(|text| text.to_string());
     if PROGRAMS.contains(&function)
         && let Some(Value::Array(array)) = seeing.argument(arguments, 1)
     {

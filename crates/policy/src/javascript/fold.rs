@@ -109,9 +109,13 @@ impl<'a> Folder<'a> {
             Expression::ChainExpression(chain) => match &chain.expression {
                 ChainElement::CallExpression(call) => self.call(call),
                 ChainElement::TSNonNullExpression(inner) => self.fold(&inner.expression),
-                element => element.as_member_expression().map_or(Value::Unknown, |member| self.member(member)),
+                element => {
+                    element.as_member_expression().map_or(Value::Unknown, |member| self.member(member))
+                }
             },
-            expression => expression.as_member_expression().map_or(Value::Unknown, |member| self.member(member)),
+            expression => {
+                expression.as_member_expression().map_or(Value::Unknown, |member| self.member(member))
+            }
         };
         self.known.insert(address, value.clone());
         value
@@ -250,10 +254,14 @@ impl<'a> Folder<'a> {
                 self.choice(members)
             }
             Value::Object(object) => self.property(object, key),
-            Value::Array(array) => match key.parse::<usize>().ok().and_then(|index| array.elements.get(index)) {
-                Some(element) => element.as_expression().map_or(Value::Unknown, |element| self.fold(element)),
-                None => Value::Array(array).member(key),
-            },
+            Value::Array(array) => {
+                match key.parse::<usize>().ok().and_then(|index| array.elements.get(index)) {
+                    Some(element) => {
+                        element.as_expression().map_or(Value::Unknown, |element| self.fold(element))
+                    }
+                    None => Value::Array(array).member(key),
+                }
+            }
             Value::Global if self.bindings.global.contains_key(key) => {
                 let name = self.bindings.global.get_key_value(key).map(|(name, _)| *name);
                 name.map_or(Value::Unknown, |name| self.global(name))
@@ -283,7 +291,9 @@ impl<'a> Folder<'a> {
     fn template(&mut self, template: &'a TemplateLiteral<'a>) -> Value<'a> {
         let mut text = String::new();
         for (index, quasi) in template.quasis.iter().enumerate() {
-            let Some(cooked) = quasi.value.cooked.and_then(|cooked| cooked.as_str()) else { return Value::Unknown };
+            let Some(cooked) = quasi.value.cooked.and_then(|cooked| cooked.as_str()) else {
+                return Value::Unknown;
+            };
             text.push_str(cooked);
             if let Some(expression) = template.expressions.get(index) {
                 let Some(part) = self.fold(expression).to_text() else { return Value::Unknown };
@@ -361,7 +371,9 @@ impl<'a> Folder<'a> {
             },
             ("String", Some(text)) => self.fold(text).to_text().map_or(Value::Unknown, Value::text),
             ("String.fromCharCode" | "String.fromCodePoint", _) => self.characters(call),
-            ("atob", Some(_)) => self.first_text(call).and_then(|text| decoded(&text)).map_or(Value::Unknown, Value::text),
+            ("atob", Some(_)) => {
+                self.first_text(call).and_then(|text| decoded(&text)).map_or(Value::Unknown, Value::text)
+            }
             ("decodeURIComponent" | "decodeURI" | "unescape", Some(_)) => {
                 self.first_text(call).and_then(|text| unescaped(&text)).map_or(Value::Unknown, Value::text)
             }
@@ -375,7 +387,9 @@ impl<'a> Folder<'a> {
 
     /// `Function("…")` gives a function; one that returns `this` gives the global object.
     fn function_of(&mut self, call: &'a CallExpression<'a>) -> Value<'a> {
-        let Some(code) = call.arguments.last().and_then(|last| last.as_expression()) else { return Value::Constructor };
+        let Some(code) = call.arguments.last().and_then(|last| last.as_expression()) else {
+            return Value::Constructor;
+        };
         match self.fold(code).to_text().as_deref().map(|code| code.trim().trim_end_matches(';')) {
             Some("return this" | "return globalThis" | "return global") => Value::name("Function.this"),
             _ => Value::Constructor,
@@ -392,7 +406,11 @@ impl<'a> Folder<'a> {
     }
 
     /// What a function's only statement returns.
-    fn returned(&mut self, value: Option<&'a Expression<'a>>, body: Option<&'a [Statement<'a>]>) -> Value<'a> {
+    fn returned(
+        &mut self,
+        value: Option<&'a Expression<'a>>,
+        body: Option<&'a [Statement<'a>]>,
+    ) -> Value<'a> {
         let value = value.or_else(|| match body {
             Some([Statement::ReturnStatement(only)]) => only.argument.as_ref(),
             _ => None,
@@ -419,7 +437,11 @@ impl<'a> Folder<'a> {
             let Some(Value::Number(code)) = argument.as_expression().map(|code| self.fold(code)) else {
                 return Value::Unknown;
             };
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a saturating cast, then checked")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a saturating cast, then checked"
+            )]
             let Some(character) = char::from_u32(code as u32) else { return Value::Unknown };
             text.push(character);
         }
@@ -439,12 +461,16 @@ impl<'a> Folder<'a> {
         }
         match (&object, &*key) {
             (Value::Name(name), "bind") => Some(Value::Name(name.clone())),
-            (Value::Name(_) | Value::Arrow(_) | Value::Function(_), "call" | "apply") => Some(self.result(&object, call)),
+            (Value::Name(_) | Value::Arrow(_) | Value::Function(_), "call" | "apply") => {
+                Some(self.result(&object, call))
+            }
             (Value::Name(name), "then" | "catch" | "finally") if is_free_module(name) => Some(Value::Unknown),
             (Value::Text(_), "toString" | "valueOf" | "trim") => Some(object),
             (Value::Text(text), "toLowerCase") => Some(Value::text(text.to_lowercase())),
             (Value::Text(text), "toUpperCase") => Some(Value::text(text.to_uppercase())),
-            (Value::Text(text), "charAt" | "at") => Some(Value::Text(text.clone()).member(&self.first_text(call)?)),
+            (Value::Text(text), "charAt" | "at") => {
+                Some(Value::Text(text.clone()).member(&self.first_text(call)?))
+            }
             (Value::Text(text), "split") => Some(Value::split(text, &self.first_text(call)?)),
             (Value::Text(text), "concat") => {
                 let mut sum = Value::Text(text.clone());
@@ -456,7 +482,9 @@ impl<'a> Folder<'a> {
             }
             (Value::List(list), "reverse") => Some(Value::List(list.iter().rev().cloned().collect())),
             (Value::List(list), "join") if !self.pay(list.len()) => Some(Value::Hidden),
-            (Value::List(list), "join") => Some(Value::join(list, &self.first_text(call).unwrap_or_else(|| ",".into()))),
+            (Value::List(list), "join") => {
+                Some(Value::join(list, &self.first_text(call).unwrap_or_else(|| ",".into())))
+            }
             (Value::Array(array), "reverse" | "join") => {
                 if array.elements.len() > LIST_MAX || !self.pay(array.elements.len()) {
                     return Some(Value::Unknown);

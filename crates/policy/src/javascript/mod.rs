@@ -40,7 +40,10 @@ pub(crate) fn look(code: &str) -> Vec<Sighting> {
     let mut room = Room { bytes: INNER_BYTES_MAX, pieces: INNER_MAX };
     let mut seen = look_into(code, false, 0, &mut room);
     seen.sort_by_key(|(_, span)| span.start);
-    let sighting = |(seen, span): (Seen, Span)| Sighting { seen, span: places.span(span.start as usize, span.end as usize) };
+    let sighting = |(seen, span): (Seen, Span)| Sighting {
+        seen,
+        span: places.span(span.start as usize, span.end as usize),
+    };
     let mut sightings: Vec<Sighting> = seen.into_iter().map(sighting).collect();
     sightings.dedup();
     sightings
@@ -156,7 +159,11 @@ fn has_html_comment(code: &str) -> bool {
     code.contains("<!--") || code.contains("-->")
 }
 
-fn attempt<'a>(allocator: &'a Allocator, code: &'a str, kind: SourceType) -> Result<Program<'a>, (String, Span)> {
+fn attempt<'a>(
+    allocator: &'a Allocator,
+    code: &'a str,
+    kind: SourceType,
+) -> Result<Program<'a>, (String, Span)> {
     let parsed = Parser::new(allocator, code, kind).parse();
     let Some(error) = parsed.diagnostics.errors().next() else { return Ok(parsed.program) };
     let label = error.labels.iter().next();

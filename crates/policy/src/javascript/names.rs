@@ -3,10 +3,42 @@
 
 /// Modules that a cell reaches by their bare name, without `require`.
 const FREE_MODULES: [&str; 36] = [
-    "assert", "async_hooks", "buffer", "child_process", "cluster", "constants", "dgram", "diagnostics_channel", "dns",
-    "domain", "events", "fs", "http", "http2", "https", "module", "net", "os", "path", "perf_hooks", "process",
-    "querystring", "readline", "sea", "sqlite", "stream", "string_decoder", "test", "timers", "tls", "tty", "url", "util",
-    "v8", "vm", "worker_threads",
+    "assert",
+    "async_hooks",
+    "buffer",
+    "child_process",
+    "cluster",
+    "constants",
+    "dgram",
+    "diagnostics_channel",
+    "dns",
+    "domain",
+    "events",
+    "fs",
+    "http",
+    "http2",
+    "https",
+    "module",
+    "net",
+    "os",
+    "path",
+    "perf_hooks",
+    "process",
+    "querystring",
+    "readline",
+    "sea",
+    "sqlite",
+    "stream",
+    "string_decoder",
+    "test",
+    "timers",
+    "tls",
+    "tty",
+    "url",
+    "util",
+    "v8",
+    "vm",
+    "worker_threads",
 ];
 
 /// Names of the global object.
@@ -22,6 +54,12 @@ pub(super) fn is_free_module(name: &str) -> bool {
     name != "process" && (FREE_MODULES.binary_search(&name).is_ok() || name == "zlib")
 }
 
+/// True for what comes with Node: a computed member of it may be anything. Of a variable of an earlier cell it is data.
+pub(super) fn is_known_object(name: &str) -> bool {
+    let root = name.split(['.', '/']).next().unwrap_or(name);
+    is_free_module(root) || matches!(root, "process" | "require" | "Reflect" | "Function" | "eval")
+}
+
 /// True for a name of the global object.
 pub(super) fn is_global_object(name: &str) -> bool {
     GLOBAL_OBJECTS.contains(&name)
@@ -30,9 +68,15 @@ pub(super) fn is_global_object(name: &str) -> bool {
 /// The name that stands behind a name: two ways to one thing have one name.
 pub(super) fn canonical(name: &str) -> &str {
     match name {
-        "module.require" | "process.mainModule.require" | "module._load" | "module.Module._load"
-        | "module.constructor._load" | "process.mainModule.constructor._load" | "require.main.require"
-        | "process.getBuiltinModule" | "require.main.constructor._load" => "require",
+        "module.require"
+        | "process.mainModule.require"
+        | "module._load"
+        | "module.Module._load"
+        | "module.constructor._load"
+        | "process.mainModule.constructor._load"
+        | "require.main.require"
+        | "process.getBuiltinModule"
+        | "require.main.constructor._load" => "require",
         "AsyncFunction" | "GeneratorFunction" | "AsyncGeneratorFunction" => "Function",
         other => other,
     }

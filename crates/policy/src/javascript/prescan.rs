@@ -16,18 +16,74 @@ const AMBIGUOUS_BYTES_MAX: usize = 4_000;
 
 /// Words that go on with the expression or type on their left.
 const INFIX: [&str; 13] = [
-    "as", "catch", "else", "extends", "finally", "from", "implements", "in", "instanceof", "is", "of", "satisfies",
+    "as",
+    "catch",
+    "else",
+    "extends",
+    "finally",
+    "from",
+    "implements",
+    "in",
+    "instanceof",
+    "is",
+    "of",
+    "satisfies",
     "while",
 ];
 /// Words that need something on their right.
 const PREFIX: [&str; 36] = [
-    "abstract", "as", "asserts", "async", "await", "case", "class", "const", "declare", "default", "delete", "do",
-    "else", "enum", "export", "extends", "implements", "import", "in", "infer", "instanceof", "is", "keyof", "let", "new",
-    "of", "readonly", "return", "satisfies", "throw", "type", "typeof", "unique", "var", "void", "yield",
+    "abstract",
+    "as",
+    "asserts",
+    "async",
+    "await",
+    "case",
+    "class",
+    "const",
+    "declare",
+    "default",
+    "delete",
+    "do",
+    "else",
+    "enum",
+    "export",
+    "extends",
+    "implements",
+    "import",
+    "in",
+    "infer",
+    "instanceof",
+    "is",
+    "keyof",
+    "let",
+    "new",
+    "of",
+    "readonly",
+    "return",
+    "satisfies",
+    "throw",
+    "type",
+    "typeof",
+    "unique",
+    "var",
+    "void",
+    "yield",
 ];
 /// Words behind which a slash surely begins a regular expression.
 const BEFORE_PATTERN: [&str; 14] = [
-    "case", "default", "delete", "do", "else", "extends", "in", "instanceof", "new", "return", "throw", "typeof", "void",
+    "case",
+    "default",
+    "delete",
+    "do",
+    "else",
+    "extends",
+    "in",
+    "instanceof",
+    "new",
+    "return",
+    "throw",
+    "typeof",
+    "void",
     "export",
 ];
 /// Words that may be names as well as operators.
@@ -166,7 +222,12 @@ impl<'a> Scan<'a> {
             b',' => self.end_of_item(),
             b';' => self.end_of_statement(),
             byte if byte >= 0x80 && self.blank_char() => return Ok(()),
-            byte if byte >= 0x80 || byte == b'\\' || byte == b'_' || byte == b'$' || byte.is_ascii_alphabetic() => {
+            byte if byte >= 0x80
+                || byte == b'\\'
+                || byte == b'_'
+                || byte == b'$'
+                || byte.is_ascii_alphabetic() =>
+            {
                 self.word()?;
             }
             _ => self.sign()?,
@@ -485,7 +546,8 @@ impl<'a> Scan<'a> {
     }
 
     fn sign(&mut self) -> Result<(), Deep> {
-        let html = self.bytes[self.at..].starts_with(b"<!--") || (self.newline && self.bytes[self.at..].starts_with(b"-->"));
+        let html = self.bytes[self.at..].starts_with(b"<!--")
+            || (self.newline && self.bytes[self.at..].starts_with(b"-->"));
         if html {
             // A comment in a script, operators in a module.
             self.ambiguous.get_or_insert(self.at);

@@ -3,7 +3,7 @@
 use super::bindings::Source;
 use super::effects;
 use super::fold::Folder;
-use super::names::{is_free_module, module_name};
+use super::names::{is_free_module, is_known_object, member, module_name};
 use super::value::Value;
 use crate::sighting::Seen;
 use oxc_ast::ast::*;
@@ -84,12 +84,17 @@ impl<'a> Seeing<'a> {
         object.each(&mut |value| match value {
             Value::Global => names.push("globalThis[…]".to_owned()),
             Value::Name(name) if is_prototype(name) => names.push("[…][…]".to_owned()),
-            Value::Name(name) => names.push(format!("{name}[…]")),
+            Value::Name(name) if is_known_object(name) => names.push(format!("{name}[…]")),
             Value::Text(text) if text.is_empty() => names.push("\"\"[…]".to_owned()),
             Value::Array(array) if array.elements.is_empty() => names.push("[][…]".to_owned()),
-            Value::Arrow(_) | Value::Function(_) | Value::Constructor => names.push("a function's […]".to_owned()),
+            Value::Arrow(_) | Value::Function(_) | Value::Constructor => {
+                names.push("a function's […]".to_owned())
+            }
             _ => {}
         });
+        if names.is_empty() {
+            self.tell_use(object, span);
+        }
         for name in names {
             self.unresolved(&name, span);
         }
@@ -130,7 +135,9 @@ impl<'a> Seeing<'a> {
             Expression::ChainExpression(chain) => match &chain.expression {
                 ChainElement::CallExpression(call) => self.visit_call_expression(call),
                 ChainElement::TSNonNullExpression(inner) => self.parts(&inner.expression),
-                element => element.as_member_expression().into_iter().for_each(|member| self.member_parts(member)),
+                element => {
+                    element.as_member_expression().into_iter().for_each(|member| self.member_parts(member))
+                }
             },
             expression => match expression.as_member_expression() {
                 Some(member) => self.member_parts(self.alloc(member)),
@@ -156,8 +163,9 @@ impl<'a> Seeing<'a> {
     /// Names that lead from any value to the code generator.
     fn reserved(&mut self, object: &Value<'a>, key: &str, span: Span) {
         let dunder = key.len() > 4 && key.starts_with("__") && key.ends_with("__");
-        if dunder && !matches!(object, Value::Name(_)) {
-            self.tell(Seen::Dunder(key.to_owned()), span);
+        if dunder {
+            let chain = if let Value::Name(name) = object { member(name, key) } else { key.to_owned() };
+            self.tell(Seen::Dunder(chain), span);
         }
         if key == "constructor" && matches!(object, Value::Constructor) {
             self.tell(Seen::Dunder("constructor.constructor".to_owned()), span);
@@ -219,7 +227,9 @@ impl<'a> Seeing<'a> {
 /// Functions that every text, list and promise has: of no interest to a policy.
 fn is_prototype(name: &str) -> bool {
     let everywhere = ["Array.prototype.", "String.prototype."].iter().any(|prefix| name.starts_with(prefix));
-    everywhere || name == "Function.this" || [".then", ".catch", ".finally"].iter().any(|end| name.ends_with(end))
+    everywhere
+        || name == "Function.this"
+        || [".then", ".catch", ".finally"].iter().any(|end| name.ends_with(end))
 }
 
 /// True for `x.constructor`, whatever `x` is.
@@ -263,7 +273,8 @@ impl<'a> Visit<'a> for Seeing<'a> {
         let it: &'a TaggedTemplateExpression<'a> = self.alloc(it);
         self.called(&it.tag, &[], it.span);
         let value = self.folder.fold(&it.tag);
-        let quasi = it.quasi.quasis.first().and_then(|quasi| quasi.value.cooked).and_then(|text| text.as_str());
+        let quasi =
+            it.quasi.quasis.first().and_then(|quasi| quasi.value.cooked).and_then(|text| text.as_str());
         effects::tagged(self, &value, quasi.filter(|_| it.quasi.expressions.is_empty()), it.span);
         self.visit_template_literal(&it.quasi);
     }

@@ -95,7 +95,15 @@ impl<'a> Value<'a> {
 
     /// True where `+` joins texts.
     fn is_object(&self) -> bool {
-        matches!(self, Value::Text(_) | Value::Array(_) | Value::List(_) | Value::Object(_) | Value::Name(_) | Value::Global)
+        matches!(
+            self,
+            Value::Text(_)
+                | Value::Array(_)
+                | Value::List(_)
+                | Value::Object(_)
+                | Value::Name(_)
+                | Value::Global
+        )
     }
 
     fn to_number(&self) -> Option<f64> {
@@ -118,7 +126,9 @@ impl<'a> Value<'a> {
             Value::Number(number) => Some(*number != 0.0 && !number.is_nan()),
             Value::Text(text) => Some(!text.is_empty()),
             Value::Undefined | Value::Null => Some(false),
-            Value::Array(_) | Value::List(_) | Value::Object(_) | Value::Arrow(_) | Value::Function(_) => Some(true),
+            Value::Array(_) | Value::List(_) | Value::Object(_) | Value::Arrow(_) | Value::Function(_) => {
+                Some(true)
+            }
             _ => None,
         }
     }
@@ -160,7 +170,9 @@ impl<'a> Value<'a> {
             Value::Name(name) if key == "constructor" && native(name).is_some() => Value::name("Function"),
             Value::Name(name) if key == "constructor" && &**name != "module" => Value::Constructor,
             Value::Name(name) => Value::name(&member(name, key)),
-            Value::Constructor | Value::Arrow(_) | Value::Function(_) if key == "constructor" => Value::name("Function"),
+            Value::Constructor | Value::Arrow(_) | Value::Function(_) if key == "constructor" => {
+                Value::name("Function")
+            }
             Value::Array(_) | Value::List(_) | Value::Text(_) if key != "constructor" && key != "length" => {
                 self.element(key)
             }

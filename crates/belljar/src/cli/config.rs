@@ -97,7 +97,8 @@ mod tests {
     #[test]
     fn the_nearest_name_wins_and_the_current_directory_never() {
         type Env = &'static [(&'static str, &'static str)];
-        let cases: [(Option<&str>, Env, Option<(&str, bool)>); 7] = [
+        type Found = Option<(&'static str, bool)>;
+        let cases: [(Option<&str>, Env, Found); 7] = [
             (Some("a.toml"), &[("BELLJAR_CONFIG", "/b"), ("HOME", "/h")], Some(("a.toml", true))),
             (None, &[("BELLJAR_CONFIG", "/b"), ("HOME", "/h")], Some(("/b", true))),
             (
@@ -132,7 +133,7 @@ mod tests {
                 "unknown field `api_key`",
             ),
             ("\n\npolicy = 3\n", 3, "invalid type"),
-            ("policy = \"a\nb\"", 1, ""),
+            ("policy = \"a\nb\"", 2, ""),
         ];
         for (text, line, part) in cases {
             let failure = Config::parse(Path::new("/etc/c.toml"), text).unwrap_err();

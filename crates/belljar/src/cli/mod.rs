@@ -116,8 +116,11 @@ fn usage(error: &clap::Error, args: &[OsString]) -> u8 {
     let program = args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json" || arg == "--events");
     if program {
         let text = error.to_string();
-        let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        let failure = Failure::usage("usage", format!("read the command line: {first}"));
+        // The first paragraph: what is missing stands on lines of its own.
+        let first: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+        let first = first.join(" ");
+        let message = format!("read the command line: {}", first.trim_start_matches("error: "));
+        let failure = Failure::usage("usage", message);
         report(&failure.hint("`belljar --help` lists commands and options"), true);
     } else {
         let _ = error.print();

@@ -1,10 +1,15 @@
 //! The binary as its users meet it: what goes in on the command line, what comes out on both streams and as exit code.
 
+mod ask;
+mod ask_model;
+mod ask_terminal;
 mod bad_input;
 mod files;
 mod log;
+mod policy;
 mod program;
 mod repl;
 mod run;
 mod signals;
 mod templates;
+mod terminal;

@@ -45,7 +45,14 @@ pub fn call(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Seen {
 
 /// Runs it to its end with this standard input.
 pub fn call_with(args: &[&str], input: &str) -> Seen {
-    let mut child = belljar().args(args).stdin(Stdio::piped()).spawn().expect("start belljar");
+    let mut command = belljar();
+    command.args(args);
+    end_of(command, input)
+}
+
+/// Runs a command to its end with this standard input.
+pub fn end_of(mut command: Command, input: &str) -> Seen {
+    let mut child = command.stdin(Stdio::piped()).spawn().expect("start belljar");
     child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("write");
     child.wait_with_output().expect("wait").into()
 }

@@ -14,8 +14,8 @@ use interpreter::{Sandbox, SandboxRequest};
 use journal::Journal;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// The smallest template that reads tables and draws figures.
-const TEMPLATE: &str = "data";
+/// The template that has what models expect.
+const TEMPLATE: &str = "code-interpreter";
 
 /// The sandbox that was made last, for whoever fetches files.
 #[derive(Debug, Clone, Default)]

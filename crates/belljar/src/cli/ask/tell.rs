@@ -377,7 +377,10 @@ impl Teller {
     /// Ends what is under way and sets this part apart from one of another kind.
     fn section(&mut self, section: Section) -> Done<()> {
         self.spinner.clear();
-        let apart = self.last.is_some_and(|last| last != section);
+        // Code has an end of its own; what it does follows at once.
+        let apart = self
+            .last
+            .is_some_and(|last| last != section && (last != Section::Code || section == Section::Text));
         self.last = Some(section);
         if apart {
             self.view.screen.show("\n")?;

@@ -167,7 +167,7 @@ fn attempt<'a>(
     let parsed = Parser::new(allocator, code, kind).parse();
     let Some(error) = parsed.diagnostics.errors().next() else { return Ok(parsed.program) };
     let label = error.labels.iter().next();
-    let start = label.map_or(0, |label| u32::try_from(label.offset()).unwrap_or(0));
-    let bytes = label.map_or(1, |label| u32::try_from(label.len()).unwrap_or(1));
+    let start = label.map_or(0, |label| label.offset());
+    let bytes = label.map_or(1, |label| label.len());
     Err((error.message.to_string(), Span::new(start, start.saturating_add(bytes))))
 }

@@ -1,3 +1,4 @@
+// An ordinary program, in which the check should see nothing but imports, calls and names.
 const fs = require("fs");
 const path = require("node:path");
 const text = fs.readFileSync(path.join("/workspace", "sales.csv"), "utf8");

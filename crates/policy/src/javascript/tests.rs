@@ -119,7 +119,11 @@ fn published_tricks_are_seen() {
         ("module.constructor._load('child_process').execSync('id')", "Shell(Some(id))"),
         ("module.createRequire('/')('child_process').execSync('id')", "Shell(Some(id))"),
         // JSFuck: everything from six characters.
-        ("[][(![]+[])[+[]]+(![]+[])[!+[]+!+[]]]", "Unresolved([][…])"),
+        (
+            "[][(![]+[])[+[]]+(![]+[])[!+[]+!+[]]+(![]+[])[+!+[]]+(!![]+[])[+[]]].constructor('eval(1)')()",
+            "Call(eval)",
+        ),
+        ("[][x + y]", "Unresolved([][…])"),
         ("[][[]]+[]", "Nothing"),
         // What cannot be seen is said.
         ("eval(x)", "Unresolved(code in a text that is made when it runs)"),

@@ -78,3 +78,16 @@ fn failed(policy: &Policy, code: &str) -> Verdict {
 fn whole(code: &str) -> Span {
     Places::new(code).span(0, code.len())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_that_fails_denies_where_the_unknown_is_denied() {
+        for (name, denied) in [("open", false), ("standard", false), ("strict", true)] {
+            let verdict = failed(&Policy::preset(name).unwrap(), "x\ny");
+            assert_eq!((verdict.denied, verdict.findings[0].span.end_line), (denied, 2), "{name}");
+        }
+    }
+}

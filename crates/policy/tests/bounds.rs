@@ -61,7 +61,6 @@ fn python(levels: usize) -> Vec<(&'static str, String)> {
         ("code in code", around("exec('", "1", "')")),
         ("prompts", before(">>> ", "x")),
         ("cell magics", before("%%time\n", "x")),
-        ("queries", format!("df.query('{}')", around("(", "1", ")"))),
         ("expressions in a shell", format!("!echo {{{}}}", around("[", "1", "]"))),
         ("a lambda in a magic", format!("%time {}", before("lambda: ", "x"))),
     ]
@@ -92,6 +91,7 @@ fn long(levels: usize) -> Vec<(&'static str, String)> {
         ("back slashes", "\\".repeat(levels)),
         ("quotes", "'".repeat(levels)),
         ("zeros", "\0".repeat(levels)),
+        ("a query", format!("df.query('{}{}')", "(".repeat(levels), ")".repeat(levels))),
         ("braces in a shell", format!("!{}", "{}".repeat(levels))),
         ("a string that grows", "s = ''\n".to_owned() + &"s += 'a'\n".repeat(10_000)),
         ("names of names", (0..2_000).map(|at| format!("a{at} = a{}\n", at + 1)).collect()),

@@ -217,9 +217,8 @@ impl Walk<'_> {
         }
         let is_read = path == "getattr";
         let mut values = Values { known: Vec::new(), open: is_computed };
-        if is_read && !is_computed && !arguments.unpacked {
-            arguments.understood = 1;
-        }
+        // What it is an attribute of has been told, or that the name cannot be seen.
+        arguments.understood = 1;
         for name in texts {
             values.join(self.attribute_of(&arguments.first(), &name, range));
         }

@@ -8,6 +8,9 @@ use unicode_width::UnicodeWidthChar;
 /// Characters of a line that are shown; of a longer one, those around the place.
 const LINE_CHARS_MAX: usize = 96;
 
+/// Characters of a hint that are shown.
+const HINT_CHARS_MAX: usize = 200;
+
 /// All findings; `label` stands for the code's file.
 pub fn block(label: &str, code: &str, findings: &[Finding], look: Look) -> String {
     let lines: Vec<&str> = code.split('\n').collect();
@@ -32,9 +35,19 @@ fn one(label: &str, lines: &[&str], finding: &Finding, look: Look) -> String {
         let _ = writeln!(out, "  {empty}{bar}{}", look.paint(style, &marks));
     }
     if let Some(hint) = &finding.hint {
-        let _ = writeln!(out, "  {} {}", look.paint(CYAN, "hint:"), harmless(hint));
+        let _ = writeln!(out, "  {} {}", look.paint(CYAN, "hint:"), short(&harmless(hint)));
     }
     out
+}
+
+/// A hint for a person: a model reads long lists, a person does not.
+fn short(hint: &str) -> String {
+    match hint.char_indices().nth(HINT_CHARS_MAX) {
+        None => hint.to_owned(),
+        Some((end, _)) => {
+            format!("{}, …", hint[..end].rsplit_once(", ").map_or(&hint[..end], |(before, _)| before))
+        }
+    }
 }
 
 /// A line, cut where it is long, and the carets below it.
@@ -108,6 +121,14 @@ mod tests {
     #[test]
     fn a_line_that_is_not_there_is_left_out() {
         assert_eq!(block("c", "", &[finding(7, 1, 7, 2)], PLAIN), "c:7:1: call-denied: no `eval`\n");
+    }
+
+    #[test]
+    fn long_lists_are_cut_between_names() {
+        assert_eq!(short("use math, re"), "use math, re");
+        let long = short(&format!("use {}", "größe, ".repeat(60)));
+        assert!(long.ends_with("größe, …") && long.chars().count() <= HINT_CHARS_MAX + 3, "{long}");
+        assert_eq!(short(&"x".repeat(300)).chars().count(), HINT_CHARS_MAX + 3);
     }
 
     #[test]

@@ -141,7 +141,7 @@ fn what_is_wrong_with_a_question_is_told_before_anything_starts() {
     let odd = dir.path().join("odd.toml");
     std::fs::write(&odd, "[models.mine]\nprovider = \"openai\"\napi_key = \"sk-secret\"\n").unwrap();
     let odd = odd.to_str().unwrap();
-    let cases: [(&[&str], &str, &str); 17] = [
+    let cases: [(&[&str], &str, &str); 18] = [
         (&["", "--model", &fine], "empty_prompt", "the question is empty"),
         (&["-", "--model", &fine], "empty_prompt", "the question is empty"),
         (&["x"], "model_missing", "no key is set"),
@@ -163,6 +163,7 @@ fn what_is_wrong_with_a_question_is_told_before_anything_starts() {
         (&["x", "--model", &fine, "--mode", "magic"], "usage", "magic"),
         (&["x", "--model", "mine", "--config", odd], "config", "odd.toml:3: unknown field `api_key`"),
         (&["--model", &fine], "usage", "PROMPT"),
+        (&["--bogus", "--model", &fine], "usage", "--bogus"),
     ];
     for (args, code, part) in cases {
         let seen = asked(&[args, &["--json"]].concat());
@@ -245,6 +246,13 @@ fn files_go_in_and_come_out_and_instructions_come_along() {
     assert_eq!((seen.exit, seen.stdout.as_str()), (Some(0), "Done.\n"), "{seen:?}");
     assert_eq!(std::fs::read_to_string(out.join("loud.txt")).unwrap(), "HELLO");
     assert!(seen.stderr.contains("loud.txt  5 B"), "{seen:?}");
+
+    std::fs::remove_file(out.join("loud.txt")).unwrap();
+    std::fs::create_dir(out.join("loud.txt")).unwrap();
+    let seen = asked(&["x", "--json", "--model", &model, "--file", notes, "--out", target]);
+    let answer: Answer = serde_json::from_value(seen.json()).expect("one answer and nothing else");
+    assert_eq!((seen.exit, answer.answer.as_str()), (Some(125), "Done."), "{seen:?}");
+    assert!(seen.stderr.contains("error: cannot write"), "{seen:?}");
 }
 
 #[test]

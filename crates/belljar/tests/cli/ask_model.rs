@@ -71,6 +71,30 @@ fn the_key_reaches_the_model_and_nobody_else() {
 }
 
 #[test]
+fn a_configured_model_is_asked_with_its_own_key() {
+    let (_runtime, server) = server(vec![json!({"message": {"role": "assistant", "content": "Hello."}})]);
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("config.toml");
+    let text = format!(
+        "default_model = \"house\"\n[models.house]\nprovider = \"openai-chat\"\nmodel = \"m\"\n\
+         base_url = \"{}/v1\"\nkey_env = \"HOUSE_KEY\"\nprices = {{ input = 1.0, output = 2.0, cache_read = 0.1, cache_write = 1.0 }}\n",
+        server.url()
+    );
+    std::fs::write(&config, text).unwrap();
+    let config = config.to_str().unwrap();
+    let without = Seen::from(ask(&["Say hello.", "--config", config]).output().unwrap());
+    assert!(without.exit == Some(2) && without.stderr.contains("HOUSE_KEY is not set"), "{without:?}");
+    let seen = Seen::from(ask(&["Say hello.", "--config", config]).env("HOUSE_KEY", KEY).output().unwrap());
+    assert_eq!((seen.exit, seen.stdout.as_str()), (Some(0), "Hello.\n"), "{seen:?}");
+    assert!(
+        seen.stderr.contains("1 turn · 0 code attempts · ") && seen.stderr.contains(" · $0."),
+        "{seen:?}"
+    );
+    let bearer = format!("Bearer {KEY}");
+    assert_eq!(server.received()[0].header("authorization"), Some(bearer.as_str()));
+}
+
+#[test]
 fn an_interrupt_ends_the_models_reply() {
     if !can_run() {
         return;

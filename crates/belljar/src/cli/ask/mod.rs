@@ -10,6 +10,7 @@ use super::download::OutDir;
 use super::failure::{Done, EXIT_FAILED, EXIT_MISSING, Failure};
 use super::options::{SandboxArgs, milliseconds};
 use super::signals::{Came, Signals};
+use crate::render;
 use agent::{AskLimits, Chat, Mode};
 use protocol::{Answer, AnswerStatus};
 use setup::Ready;
@@ -22,7 +23,7 @@ use tell::Teller;
 #[command(after_help = EXIT_CODES)]
 pub struct AskArgs {
     /// The question, or - to read it from standard input
-    #[arg(value_name = "PROMPT", required_unless_present = "interactive", allow_hyphen_values = true)]
+    #[arg(value_name = "PROMPT", required_unless_present = "interactive")]
     prompt: Option<String>,
     /// The model: a name, anthropic:NAME, openai:NAME, openai-chat:NAME@URL or recording:FILE
     /// [default: the configuration's, else by the keys in the environment]
@@ -179,18 +180,23 @@ impl Asking<'_> {
                 };
                 let told = self.signals.during(teller.event(event), || answering.cancel()).await?;
                 if let Some(answer) = told {
-                    return Ok(exit(&answer));
+                    return Ok(exit(&answer, teller));
                 }
             }
         })
     }
 }
 
-fn exit(answer: &Answer) -> u8 {
+fn exit(answer: &Answer, teller: &mut Teller) -> u8 {
+    // The answer is told already; standard output may have room for nothing else.
+    if let Some(failure) = teller.unwritten() {
+        render::failure(&failure);
+        return failure.exit;
+    }
     match answer.status {
         AnswerStatus::Ok | AnswerStatus::Degraded => 0,
         AnswerStatus::SandboxFailed => EXIT_MISSING,
-        AnswerStatus::Cancelled => 130,
+        AnswerStatus::Cancelled => Failure::signal(2).exit,
         _ => EXIT_FAILED,
     }
 }

@@ -15,8 +15,10 @@ use crate::render::{
     terminal::{FAINT, Look, harmless},
 };
 use protocol::{
-    AgentEvent, Answer, AnswerStatus, Event, EventKind, Finding, Language, Outcome, Status, Stop, Turn,
+    AgentEvent, Answer, AnswerStatus, Event, EventKind, FileChange, Finding, Language, Outcome, Status, Stop,
+    Turn,
 };
+use std::collections::BTreeMap;
 
 /// Tells of one question after the other.
 pub struct Teller {
@@ -40,7 +42,7 @@ pub struct Teller {
     advice: Vec<Finding>,
     /// Something was shown, and of what kind the last was.
     last: Option<Section>,
-    /// The first file that could not be written.
+    /// Why the first file was not written.
     failed: Option<Failure>,
 }
 
@@ -114,6 +116,11 @@ impl Teller {
         self.view.screen.warning(&harmless(text))
     }
 
+    /// The first file that could not be written since this was asked last.
+    pub fn unwritten(&mut self) -> Option<Failure> {
+        self.failed.take()
+    }
+
     /// Something by the way.
     pub fn note(&mut self, text: &str) -> Done<()> {
         self.section(Section::Note)?;
@@ -134,10 +141,7 @@ impl Teller {
             AgentEvent::Execution { event, .. } => self.execution(event).await?,
             AgentEvent::Answer { answer } => {
                 self.answer(&answer)?;
-                return match self.failed.take() {
-                    Some(failure) => Err(failure),
-                    None => Ok(Some(*answer)),
-                };
+                return Ok(Some(*answer));
             }
             AgentEvent::Warning { message, .. } => self.warning(&format!("cannot {message}"))?,
             event if self.out == Audience::Person => self.happened(event)?,
@@ -319,9 +323,10 @@ impl Teller {
         self.end(answer)?;
         if self.out == Audience::Person {
             if !self.view.keeps_files() {
-                let files: Vec<_> =
-                    answer.executions.iter().flat_map(|run| run.outcome.files.clone()).collect();
-                self.view.lost(&files)?;
+                let files = answer.executions.iter().flat_map(|run| &run.outcome.files);
+                let files: BTreeMap<&str, &FileChange> =
+                    files.map(|file| (file.path.as_str(), file)).collect();
+                self.view.lost(&files.into_values().cloned().collect::<Vec<_>>())?;
             }
             self.section(Section::Note)?;
             self.view.screen.note(&cost::line(answer))?;

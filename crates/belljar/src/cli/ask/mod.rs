@@ -130,13 +130,14 @@ pub fn ask(args: &AskArgs, site: &Site) -> Done {
     let out = args.out.as_deref().map(OutDir::open).transpose()?;
     let mut signals = site.runtime.block_on(async { Signals::listen(super::editor::terminal_keeper()) })?;
     let mut teller = Teller::new(args, &ready, out);
+    let title = ready.title();
     let chat = site.runtime.block_on(ready.open(site, &mut signals, &mut teller))?;
     let mut asking = Asking { site, chat, limits, signals: &mut signals };
     let exit = match &prompt {
         Some(prompt) => asking.answer(prompt, &mut teller)?,
         None => 0,
     };
-    if args.interactive { talk::go_on(&mut asking, &mut teller, exit) } else { Ok(exit) }
+    if args.interactive { talk::go_on(&mut asking, &mut teller, &title, exit) } else { Ok(exit) }
 }
 
 /// The text of a question.

@@ -7,6 +7,7 @@ use crate::cli::live::Live;
 use crate::cli::signals::Signals;
 use crate::cli::upload::Uploads;
 use crate::cli::{Site, code, model, policy};
+use crate::render::terminal::harmless;
 use ::policy::Policy;
 use agent::model::{Model, Recorder};
 use agent::{Chat, MakeSandbox, Mode, NoSandbox, Setup};
@@ -69,6 +70,12 @@ impl Ready {
     /// True where the model replies with programs instead of calling a tool.
     pub fn is_direct(&self) -> bool {
         self.mode.map_or(!self.model.traits().tools, |mode| mode == Mode::Direct)
+    }
+
+    /// What answers, for a person.
+    pub fn title(&self) -> String {
+        let (model, template, policy) = (self.model.name(), &self.template, self.policy.name());
+        harmless(&format!("{model}, template {template}, policy {policy}"))
     }
 
     /// Makes the template ready and begins a chat. A sandbox is made when the first code may run.

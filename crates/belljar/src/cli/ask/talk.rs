@@ -7,9 +7,9 @@ use crate::cli::failure::{Done, Failure, reason};
 use std::io::{BufRead, IsTerminal};
 
 /// Asks until nothing comes any more; the exit code is that of the last answer.
-pub fn go_on(asking: &mut Asking<'_>, teller: &mut Teller, exit: u8) -> Done {
+pub fn go_on(asking: &mut Asking<'_>, teller: &mut Teller, title: &str, exit: u8) -> Done {
     if std::io::stdin().is_terminal() {
-        from_terminal(asking, teller)
+        from_terminal(asking, teller, title)
     } else {
         from_pipe(asking, teller, exit)
     }
@@ -29,9 +29,9 @@ fn from_pipe(asking: &mut Asking<'_>, teller: &mut Teller, mut exit: u8) -> Done
     Ok(exit)
 }
 
-fn from_terminal(asking: &mut Asking<'_>, teller: &mut Teller) -> Done {
+fn from_terminal(asking: &mut Asking<'_>, teller: &mut Teller, title: &str) -> Done {
     let mut lines = Lines::open(asking.site, "ask", (), teller.screen())?;
-    teller.note("ask on; Ctrl-C cancels an answer, Ctrl-D ends")?;
+    teller.note(&format!("{title} · Ctrl-C cancels an answer, Ctrl-D ends"))?;
     loop {
         asking.signals.hurry(true);
         let typed = lines.read("ask> ");

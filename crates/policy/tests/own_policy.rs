@@ -111,7 +111,13 @@ fn what_is_not_denied_is_not_found() {
 #[test]
 fn attributes_are_denied_by_name_and_findings_may_be_advice() {
     let policy = Policy::from_toml("no-system", NO_SYSTEM).unwrap();
-    for code in ["x.secret", "getattr(x, 'sec' + 'ret')", "match x:\n    case A(secret=s): pass"] {
+    for code in [
+        "x.secret",
+        "getattr(x, 'sec' + 'ret')",
+        "match x:\n    case A(secret=s): pass",
+        "import operator\nlist(map(operator.attrgetter('a.secret'), xs))",
+        "df.query('@x.secret')",
+    ] {
         assert_eq!(rules(&policy, code), ["attribute-denied"], "{code}");
     }
     let advising = Policy::from_toml("advising", &format!("forbidden = \"advise\"\n{NO_SYSTEM}")).unwrap();

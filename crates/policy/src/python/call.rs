@@ -360,6 +360,10 @@ impl Walk<'_> {
                 values.open = true;
             }
             for name in texts {
+                // Told here, because it may be called where that is not followed.
+                for part in name.split('.') {
+                    self.attribute_of(&Values::open(), part, range);
+                }
                 values.join(value(name).into());
             }
         }

@@ -16,12 +16,10 @@ pub fn recording(name: &str) -> String {
 pub fn ask(args: &[&str]) -> Command {
     let mut command = belljar();
     command.arg("ask").args(args).args(["--template", "python", "--memory", "256M"]);
-    for key in
-        ["ANTHROPIC_API_KEY", "OPENAI_API_KEY", "ANTHROPIC_BASE_URL", "OPENAI_BASE_URL", "BELLJAR_CONFIG"]
-    {
+    for key in ["ANTHROPIC_API_KEY", "OPENAI_API_KEY", "ANTHROPIC_BASE_URL", "OPENAI_BASE_URL"] {
         command.env_remove(key);
     }
-    command.env("OLLAMA_HOST", "127.0.0.1:1").env("XDG_CONFIG_HOME", "/nonexistent");
+    command.env("OLLAMA_HOST", "127.0.0.1:1");
     command
 }
 

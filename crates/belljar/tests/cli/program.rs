@@ -12,6 +12,8 @@ pub fn belljar() -> Command {
     for key in ["BELLJAR_IMAGES", "CLICOLOR_FORCE", "FORCE_COLOR", "TERM_PROGRAM", "KITTY_WINDOW_ID"] {
         command.env_remove(key);
     }
+    // Nobody's own configuration.
+    command.env_remove("BELLJAR_CONFIG").env("XDG_CONFIG_HOME", "/nonexistent");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

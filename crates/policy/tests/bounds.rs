@@ -62,7 +62,6 @@ fn python(levels: usize) -> Vec<(&'static str, String)> {
         ("prompts", before(">>> ", "x")),
         ("cell magics", before("%%time\n", "x")),
         ("expressions in a shell", format!("!echo {{{}}}", around("[", "1", "]"))),
-        ("a lambda in a magic", format!("%time {}", before("lambda: ", "x"))),
     ]
 }
 
@@ -91,6 +90,7 @@ fn long(levels: usize) -> Vec<(&'static str, String)> {
         ("back slashes", "\\".repeat(levels)),
         ("quotes", "'".repeat(levels)),
         ("zeros", "\0".repeat(levels)),
+        ("lambdas in a magic", "%time ".to_owned() + &"lambda: ".repeat(10_000) + "x"),
         ("a query", format!("df.query('{}{}')", "(".repeat(levels), ")".repeat(levels))),
         ("braces in a shell", format!("!{}", "{}".repeat(levels))),
         ("a string that grows", "s = ''\n".to_owned() + &"s += 'a'\n".repeat(10_000)),

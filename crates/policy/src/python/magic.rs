@@ -160,13 +160,10 @@ impl Walk<'_> {
     fn expanded(&mut self, line: &str, range: TextRange) {
         for part in line.split('{').skip(1) {
             let Some((inner, _)) = part.split_once('}') else { continue };
-            if super::parse(inner, Mode::Module).errors().is_empty() {
-                self.nested(inner.trim(), range, Mode::Module, false);
-            } else {
-                self.tell(
-                    range,
-                    Seen::Unresolved("an expression in a command line that does not parse".into()),
-                );
+            // What does not parse, such as `{print $1}` for awk, stays as it is.
+            match super::parse(inner.trim(), Mode::Module) {
+                Ok(parsed) if !parsed.errors().is_empty() => {}
+                _ => self.nested(inner.trim(), range, Mode::Module, false),
             }
         }
     }

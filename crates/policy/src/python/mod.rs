@@ -20,6 +20,7 @@ use protocol::Span;
 use ruff_python_ast::Mod;
 use ruff_python_parser::{Mode, ParseOptions, Parsed, parse_unchecked};
 use ruff_text_size::{Ranged, TextRange};
+use std::panic::catch_unwind;
 use walk::Source;
 
 /// `%%time` in `%%capture` in `%%time` is followed so far.
@@ -84,10 +85,16 @@ fn look_at_python(cell: &Cell, places: &Places) -> Vec<Sighting> {
     let place = |range: TextRange| {
         places.span(cell.origin(range.start().to_usize()), cell.origin(range.end().to_usize()))
     };
-    if let Some((what, range)) = scan::too_deep(&cell.text, Mode::Ipython) {
-        return vec![Sighting { seen: Seen::TooDeep(what), span: place(range) }];
-    }
-    let parsed = parse(&cell.text, Mode::Ipython);
+    let parsed = match parse(&cell.text, Mode::Ipython) {
+        Ok(parsed) => parsed,
+        Err(Refused::TooDeep(what, range)) => {
+            return vec![Sighting { seen: Seen::TooDeep(what), span: place(range) }];
+        }
+        Err(Refused::Broken) => {
+            seen.push(Sighting { seen: Seen::Syntax("it cannot be taken apart".into()), span: whole });
+            return seen;
+        }
+    };
     // What is no Python is the magic only; what is both may be either.
     let error = parsed.errors().first().filter(|_| !is_magic);
     let error = error
@@ -97,7 +104,16 @@ fn look_at_python(cell: &Cell, places: &Places) -> Vec<Sighting> {
     seen
 }
 
-/// Parses what [`scan::too_deep`] has let through; the tree of code that has errors is there as far as it goes.
-fn parse(code: &str, mode: Mode) -> Parsed<Mod> {
-    parse_unchecked(code, ParseOptions::from(mode))
+/// Why there is no tree.
+#[derive(Debug)]
+enum Refused {
+    TooDeep(String, TextRange),
+    /// The parser broke down, as it does on some code that is wrong and has lines for IPython.
+    Broken,
+}
+
+/// Parses code that is not too deep; the tree of code that has errors is there as far as it goes.
+fn parse(code: &str, mode: Mode) -> Result<Parsed<Mod>, Refused> {
+    let mode = scan::mode_for(code, mode).map_err(|(what, range)| Refused::TooDeep(what, range))?;
+    catch_unwind(|| parse_unchecked(code, ParseOptions::from(mode))).map_err(|_| Refused::Broken)
 }

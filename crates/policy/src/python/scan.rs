@@ -13,17 +13,22 @@ const INDENTS_MAX: usize = 100;
 /// Operators on the way from a statement to its innermost expression. Each may be a level of the tree.
 const CHAIN_MAX: u32 = 2_000;
 
-/// What is too deep, and where; `None` where the code can be parsed.
-pub(super) fn too_deep(code: &str, mode: Mode) -> Option<(String, TextRange)> {
+/// In which mode code is parsed; what is too deep, and where, if it must not be parsed.
+///
+/// Code without a line for IPython is parsed as plain Python: there the parser has no way to take a line of broken code
+/// for one, which it cannot do everywhere.
+pub(super) fn mode_for(code: &str, mode: Mode) -> Result<Mode, (String, TextRange)> {
     let mut scan = Scan { open: vec![Level::default()], indents: 0, total: 0 };
     let mut lexer = lexer::lex(code, mode);
+    let mut is_plain = true;
     loop {
         let token = lexer.next_token();
         if token == TokenKind::EndOfFile {
-            return None;
+            return Ok(if is_plain { Mode::Module } else { mode });
         }
+        is_plain &= !matches!(token, TokenKind::IpyEscapeCommand | TokenKind::Question);
         if let Some(what) = scan.take(token) {
-            return Some((what, lexer.current_range()));
+            return Err((what, lexer.current_range()));
         }
     }
 }

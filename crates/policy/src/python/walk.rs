@@ -3,6 +3,7 @@
 //! The rule that everything rests on: a name that a policy may speak of is told where it is *mentioned*, whatever is
 //! done with it then. Values are followed only to learn which name stands behind another.
 
+use super::Refused;
 use super::cell::Cell;
 use super::names;
 use super::scope::Scopes;
@@ -228,16 +229,13 @@ impl<'a> Walk<'a> {
         }
         // The mark keeps its place; the statement in front spares it from being taken for indentation.
         let text = if is_query { format!("0;{}", text.replace('@', "\u{1}")) } else { text.to_owned() };
-        if let Some((what, _)) = super::scan::too_deep(&text, mode) {
-            self.tell(range, Seen::TooDeep(what));
-            return;
-        }
-        let parsed = super::parse(&text.replace('\u{1}', " "), mode);
-        if parsed.errors().is_empty() {
-            let inner = Nested { text: &text, parsed: &parsed, range, is_query };
-            self.walk_nested(&inner);
-        } else if !is_query {
-            self.tell(range, Seen::Unresolved("code in a string that does not parse".into()));
+        match super::parse(&text.replace('\u{1}', " "), mode) {
+            Ok(parsed) if parsed.errors().is_empty() => {
+                self.walk_nested(&Nested { text: &text, parsed: &parsed, range, is_query });
+            }
+            Err(Refused::TooDeep(what, _)) => self.tell(range, Seen::TooDeep(what)),
+            _ if is_query => {}
+            _ => self.tell(range, Seen::Unresolved("code in a string that does not parse".into())),
         }
     }
 

@@ -124,6 +124,14 @@ mod tests {
     }
 
     #[test]
+    fn the_reference_can_be_copied() {
+        let page = include_str!("../../../../docs/reference/configuration.md");
+        let block = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let config = Config::parse(Path::new("configuration.md"), block).unwrap();
+        assert_eq!((config.default_model.as_deref(), config.models.len()), (Some("fast"), 3));
+    }
+
+    #[test]
     fn errors_name_file_and_line() {
         let cases = [
             ("polcy = \"strict\"\n", 1, "unknown field `polcy`"),

@@ -9,6 +9,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Parsers recurse. What is deeper than the scans allow never reaches them; what is not fits in here. Bytes.
 const STACK_BYTES: usize = 64 << 20;
+/// Longer code is not looked through: that would take a tenth of a second and more. Bytes.
+const LOOKED_BYTES_MAX: usize = 1 << 20;
 
 /// Whether code may run, and why not or with what advice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,6 +37,9 @@ pub fn check(policy: &Policy, language: Language, code: &str) -> Verdict {
 }
 
 fn look(language: Language, code: &str) -> Vec<Sighting> {
+    if code.len() > LOOKED_BYTES_MAX {
+        return vec![Sighting { seen: Seen::TooLong, span: whole(code) }];
+    }
     match language {
         Language::Python => python::look(code),
         Language::Javascript => javascript::look(code),

@@ -110,11 +110,16 @@ impl Judge<'_> {
                 format!("the code does not parse: {message}"),
                 None,
             ),
-            Seen::TooDeep(what) => At { effect: Effect::Deny, ..at }.finding(
-                rule::TOO_DEEP,
-                what.clone(),
-                Some("use a loop, join() or sum(), or names for the parts".into()),
-            ),
+            Seen::TooDeep(what) => {
+                let hint = "use a loop, join() or sum(), or names for the parts";
+                self.unseen(rule::TOO_DEEP, what.clone(), hint, sighting)
+            }
+            Seen::TooLong => {
+                let message = "the code is too long to be looked through".to_owned();
+                let hint =
+                    "put data into a file in /workspace and read it; split long code into several cells";
+                self.unseen(rule::CODE_TOO_LONG, message, hint, sighting)
+            }
             Seen::Unknown(what) => At { effect: policy.unknown, ..at }.finding(
                 rule::UNKNOWN,
                 format!("{what} is not known to the check"),
@@ -170,6 +175,16 @@ impl Judge<'_> {
         )?;
         let kind = if effect == Effect::Advise { FindingKind::Unresolved } else { found.kind };
         Some(Finding { kind, ..found })
+    }
+
+    /// Code that no parser saw. It is always told: the verdict is not about what the code does.
+    fn unseen(&self, rule: &str, message: String, hint: &str, sighting: &Sighting) -> Option<Finding> {
+        let kind = match self.policy.unresolved {
+            Effect::Deny => FindingKind::Denied,
+            Effect::Advise | Effect::Ignore => FindingKind::Unresolved,
+        };
+        let (rule, hint) = (rule.to_owned(), Some(hint.to_owned()));
+        Some(Finding { rule, kind, span: sighting.span, message, hint })
     }
 
     fn advice(&mut self, name: &str, span: Span) -> Option<Finding> {

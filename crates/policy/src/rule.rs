@@ -74,8 +74,9 @@ const RULES: &[Rule] = &[
         CODE_TOO_LONG,
         "the code is longer than the policy allows",
         [
-            "More bytes of code than `code_bytes_max`.",
-            "A check takes time that grows with the code.",
+            "More bytes of code than `code_bytes_max`; or more than 1 MiB, which is not looked through.",
+            "A check takes time that grows with the code. What is not looked through is denied where a policy says \
+         `unresolved = \"deny\"`.",
             "data = [1, 2, 3, ... a megabyte of numbers ...]",
             "Put data into a file in /workspace and read it; split long code into several cells.",
         ],
@@ -85,7 +86,8 @@ const RULES: &[Rule] = &[
         "the code is nested or chained too deeply",
         [
             "More than 200 open brackets, 100 levels of indentation, or thousands of chained operators.",
-            "Parsers recurse: such code could bring one down. Python refuses most of it too.",
+            "Parsers recurse: such code could bring one down, so it is not looked through, and denied where a policy says \
+         `unresolved = \"deny\"`. Python refuses most of it too.",
             "((((((((((((((((((((((((((((((((((...))))))))))))))))))))))))))))))))))",
             "Use a loop, a list and sum() or join(), or names for the parts.",
         ],

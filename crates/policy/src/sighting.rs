@@ -37,6 +37,8 @@ pub(crate) enum Seen {
     Syntax(String),
     /// The code is nested or chained so deeply that it is not parsed at all.
     TooDeep(String),
+    /// The code is so long that it is not parsed at all.
+    TooLong,
     /// A construct that a front end does not know (an allow-list that fails closed).
     Unknown(String),
 }

@@ -111,10 +111,18 @@ fn deep_code_ends_in_a_finding() {
             let verdict = check(&policy, Language::Python, &code);
             let told = format!("{name}: {kind}: {:?}", verdict.findings.first());
             assert!(!verdict.findings.is_empty(), "{told}");
+            assert_eq!(verdict.denied, name == "strict", "{told}");
             let rule = &verdict.findings[0].rule;
             assert!(
-                ["too-deep", "syntax", "unknown-construct", "unresolved-name", "call-denied"]
-                    .contains(&rule.as_str()),
+                [
+                    "too-deep",
+                    "code-too-long",
+                    "syntax",
+                    "unknown-construct",
+                    "unresolved-name",
+                    "call-denied"
+                ]
+                .contains(&rule.as_str()),
                 "{told}"
             );
         }
@@ -153,4 +161,9 @@ fn the_policy_bounds_the_length() {
     assert!(!check(&policy, Language::Python, "x = 123456").denied);
     let verdict = check(&policy, Language::Python, "x = 1234567");
     assert!(verdict.denied && verdict.findings[0].rule == "code-too-long");
+    let long = format!("import os\n{}", "#".repeat(1 << 20));
+    for (name, denied) in [("open", false), ("standard", false), ("strict", true)] {
+        let verdict = check(&sized(name), Language::Python, &long);
+        assert_eq!((verdict.denied, &*verdict.findings[0].rule), (denied, "code-too-long"), "{name}");
+    }
 }

@@ -82,7 +82,13 @@ mod tests {
 
     #[test]
     fn output_becomes_markdown() {
-        let table: [(&str, &[(&str, &str)], Option<&str>, Option<&str>); 8] = [
+        type Row = (
+            &'static str,
+            &'static [(&'static str, &'static str)],
+            Option<&'static str>,
+            Option<&'static str>,
+        );
+        let table: [Row; 8] = [
             ("42\n", &[], None, Some("42")),
             ("a\n  b\n", &[], None, Some("````text\na\n  b\n````")),
             ("\u{1b}[1m42\u{1b}[0m", &[], None, Some("42")),

@@ -1,7 +1,7 @@
 //! A sandbox with a lying guest, and the words that the lies are made of.
 
 use interpreter::{
-    Caller, Error, ExecuteRequest, Execution, Interpreter, Place, Preload, Sandbox, SandboxRequest, Settings,
+    Caller, Error, ExecuteRequest, Execution, Interpreter, Place, Sandbox, SandboxRequest, Settings,
     backend::fake::{Fake, FakeGuest},
 };
 use protocol::{

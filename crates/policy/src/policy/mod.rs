@@ -90,7 +90,7 @@ impl Policy {
     fn nothing(name: &str) -> Policy {
         Policy {
             name: name.to_owned(),
-            code_bytes_max: 1 << 20,
+            code_bytes_max: 16 << 20,
             forbidden: Effect::Ignore,
             unresolved: Effect::Ignore,
             syntax: Effect::Ignore,

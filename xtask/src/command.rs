@@ -32,11 +32,15 @@ pub fn run(mut command: Command) -> Result<()> {
     Ok(())
 }
 
-/// The command as a person would type it.
+/// The command as a person would type it; a whole script among its arguments is only hinted at.
 pub fn shown(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_name().unwrap_or_default();
     let words = std::iter::once(program).chain(command.get_args());
-    words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+    let word = |word: &std::ffi::OsStr| match word.to_string_lossy() {
+        script if script.contains('\n') => "…".to_owned(),
+        word => word.into_owned(),
+    };
+    words.map(word).collect::<Vec<_>>().join(" ")
 }
 
 /// Whether a program of this name is on `PATH`.

@@ -132,11 +132,16 @@ impl Context {
 
     /// Takes the context for one execution.
     pub(crate) fn occupy(self: &Arc<Self>) -> Result<Occupied, Error> {
+        if !self.sandbox.wire().is_closed() && !self.is_alive() {
+            return Err(Error::ContextLost { context: self.id.clone() });
+        }
+        self.occupy_first()
+    }
+
+    /// Takes a context that ran nothing yet. It may have ended already: why, its first execution tells.
+    pub(crate) fn occupy_first(self: &Arc<Self>) -> Result<Occupied, Error> {
         if self.sandbox.wire().is_closed() {
             return Err(self.sandbox.lost(self.sandbox.wire().gone()));
-        }
-        if !self.is_alive() {
-            return Err(Error::ContextLost { context: self.id.clone() });
         }
         if self.busy.swap(true, Ordering::AcqRel) {
             return Err(Error::ContextBusy { context: self.id.clone() });

@@ -150,21 +150,21 @@ impl Interpreter {
                 let context = sandbox.create_context(make(env, stdin)).await?;
                 if sandbox.require().is_some() {
                     sandbox.greet().await?;
-                    return run(context, request, findings, true).await;
+                    return run(context.occupy_first()?, request, findings, true).await;
                 }
-                let execution = run(context, request, findings, true).await?;
+                let execution = run(context.occupy_first()?, request, findings, true).await?;
                 sandbox.greet().await?;
                 Ok(execution)
             }
             Place::Sandbox(sandbox) => {
                 own(caller, &sandbox)?;
                 let context = sandbox.create_context(make(env, stdin)).await?;
-                run(context, request, findings, false).await
+                run(context.occupy_first()?, request, findings, false).await
             }
             Place::Context(context) => {
                 own(caller, context.sandbox())?;
                 check_context(&context, &request)?;
-                run(context, request, findings, false).await
+                run(context.occupy()?, request, findings, false).await
             }
         }
     }
@@ -286,14 +286,13 @@ fn own(caller: &Caller, sandbox: &Sandbox) -> Result<(), Error> {
     Err(Error::NotFound { what: format!("the sandbox {}", sandbox.id()) })
 }
 
-/// Sends code to a context and begins to drive it. With `require`, code is sent only to walls that were seen.
+/// Sends code to a context, which is occupied for it, and begins to drive it. With `require`, code is sent only to walls that were seen.
 async fn run(
-    context: Arc<Context>,
+    context: Occupied,
     request: ExecuteRequest,
     findings: Vec<Finding>,
     one_shot: bool,
 ) -> Result<Execution, Error> {
-    let occupied = context.occupy()?;
     let sandbox = context.sandbox();
     if let Some(require) = sandbox.require() {
         let life = came_up(&context).await?;
@@ -314,13 +313,13 @@ async fn run(
     let order = Request::Execute { context: context.id().clone(), execution: id.clone(), caps: plan.caps };
     let code = without_mark(&request.code, request.language);
     sandbox.wire().send(&order, code).await.map_err(|gone| sandbox.lost(gone))?;
-    let stdin = feed(&occupied, request.stdin);
+    let stdin = feed(&context, request.stdin);
     let (sender, events) = mpsc::channel(EVENTS);
     let interrupt = Arc::new(Notify::new());
     let ends = Ends { frames, events: sender, interrupt: interrupt.clone(), stdin };
-    let drive = Drive::new(id.clone(), occupied, plan, before, ends);
-    tokio::spawn(drive.run());
-    Ok(Execution::new(id, context, events, interrupt))
+    let execution = Execution::new(id.clone(), Arc::clone(&context), events, interrupt);
+    tokio::spawn(Drive::new(id, context, plan, before, ends).run());
+    Ok(execution)
 }
 
 fn plan(context: &Context, request: &ExecuteRequest, one_shot: bool) -> Plan {

@@ -186,3 +186,23 @@ async fn contexts_that_never_come_up_say_why() {
         assert!(error.hint.is_some() && !error.message.contains('\u{1b}'), "{error:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_interpreter_that_ended_before_code_was_sent_is_an_outcome() {
+    let missing = |mut guest: interpreter::backend::fake::FakeGuest| async move {
+        while let Some(heard) = guest.hear().await {
+            let Request::ContextCreate { context, .. } = heard.header else { continue };
+            let failure = Some("start it: no such file".to_owned());
+            guest.say_ready().await;
+            guest.say(&Reply::ContextEnded { context, exit: None, failure, errno: Some(2) }, &[]).await;
+        }
+    };
+    let (interpreter, fake) = lying(missing);
+    // The walls are waited for, and so the bad news is there before the code goes out.
+    let request = SandboxRequest { require: Some("weak".parse().unwrap()), ..SandboxRequest::default() };
+    let request = ExecuteRequest::new("x", Language::Python, Place::Fresh(request));
+    let (_, outcome) = run(&interpreter, request).await;
+    assert_eq!((outcome.status, outcome.exit_code, outcome.context_alive), (Status::Error, 127, false));
+    assert_eq!(outcome.error.unwrap().name, "InterpreterMissing");
+    assert_eq!(fake.alive(), 0);
+}

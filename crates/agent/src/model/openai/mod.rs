@@ -6,17 +6,12 @@ mod responses;
 pub use chat::Chat;
 pub use responses::Responses;
 
-use crate::model::{Failure, wire::Trouble};
+use crate::model::Failure;
 use protocol::Tokens;
 use serde_json::{Map, Value};
 
 /// OpenAI's own address.
 pub const BASE_URL: &str = "https://api.openai.com/v1";
-
-/// The JSON of an event.
-fn json(text: &str) -> Result<Value, Trouble> {
-    serde_json::from_str(text).map_err(|error| Trouble::malformed(format!("an event is not JSON: {error}")))
-}
 
 /// A failure with the advice that its message calls for, where it is better than the usual one.
 fn advised(mut failure: Failure) -> Failure {

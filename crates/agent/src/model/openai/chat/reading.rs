@@ -46,7 +46,7 @@ impl Assembly for Reading {
             self.close(heard);
             return Ok(Progress::Done);
         }
-        self.take(&openai::json(&event.data)?, heard)?;
+        self.take(&event.json()?, heard)?;
         // Not over with the finish reason: the usage comes after it.
         Ok(Progress::More)
     }

@@ -23,7 +23,7 @@ pub(super) struct Reading {
 
 impl Assembly for Reading {
     fn event(&mut self, event: &SseEvent, heard: Ear<'_>) -> Result<Progress, Trouble> {
-        let event = openai::json(&event.data)?;
+        let event = event.json()?;
         let place = event["output_index"].as_u64();
         let delta = || event["delta"].as_str().unwrap_or_default().to_owned();
         match event["type"].as_str().unwrap_or_default() {

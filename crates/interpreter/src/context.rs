@@ -1,8 +1,13 @@
 //! A live interpreter in a sandbox. Dropping the last handle ends it.
 
 use crate::{
-    ContextRequest, Error, Sandbox, backend::Started, credit::Credit, ids, isolation::Inside,
-    request::check_env, routes::Life,
+    ContextRequest, Error, Sandbox,
+    backend::Started,
+    credit::Credit,
+    ids,
+    isolation::Inside,
+    request::check_env,
+    routes::{Input, Life},
 };
 use protocol::{
     ContextId, Language,
@@ -17,7 +22,8 @@ use std::{
 };
 use tokio::sync::watch;
 
-const WORKSPACE: &str = "/workspace";
+/// Where code and commands begin.
+pub(crate) const WORKSPACE: &str = "/workspace";
 const PYTHON: [&str; 4] = ["/.belljar/template/bin/python", "-I", "-B", "/.belljar/driver/driver.py"];
 const BASH: [&str; 3] = ["--noprofile", "--norc", "/.belljar/driver/driver.sh"];
 const NODE: &str = "/.belljar/driver/driver.js";
@@ -47,6 +53,11 @@ impl Programs {
         Programs { zygote: started.zygote, bash: started.bash.clone(), node: started.node.clone() }
     }
 
+    /// The shell of commands.
+    pub fn bash(&self) -> &str {
+        &self.bash
+    }
+
     fn launch(&self, language: Language) -> Launch {
         let command = |argv: &[&str], streams| {
             let argv = argv.iter().map(|&word| word.to_owned()).collect();
@@ -72,7 +83,7 @@ impl Context {
         let id = ContextId::from_bits(ids::random());
         let launch = sandbox.programs().launch(request.language);
         let life = sandbox.wire().routes.add_context(id.clone());
-        let input = sandbox.wire().routes.add_input(id.clone());
+        let input = sandbox.wire().routes.add_input(Input::Context(id.clone()));
         let context = Arc::new(Context {
             id: id.clone(),
             language: request.language,
@@ -118,6 +129,14 @@ impl Context {
         self.busy.load(Ordering::Acquire)
     }
 
+    /// Ends it at once, with every process that was started in it. What runs in it ends as `killed`; variables are lost,
+    /// files are not.
+    pub fn kill(&self) {
+        if self.is_alive() {
+            self.sandbox.wire().post(&Request::ContextKill { context: self.id.clone() });
+        }
+    }
+
     pub(crate) fn life(&self) -> watch::Receiver<Life> {
         self.life.clone()
     }
@@ -154,7 +173,7 @@ impl Context {
     }
 
     /// What may be sent to its standard input.
-    pub(crate) fn input(&self) -> &Credit {
+    pub(crate) fn input(&self) -> &Arc<Credit> {
         &self.input
     }
 
@@ -165,9 +184,7 @@ impl Context {
 
 impl Drop for Context {
     fn drop(&mut self) {
-        if self.is_alive() {
-            self.sandbox.wire().post(&Request::ContextKill { context: self.id.clone() });
-        }
+        self.kill();
         self.sandbox.forget(&self.id);
     }
 }

@@ -6,16 +6,16 @@ use crate::{
     Sandbox,
     backend::Measure,
     collect::Collected,
-    context::Occupied,
     isolation,
     ladder::{Ladder, Order},
     outcome::{self, Facts, Finish, Stop},
     routes::Life,
+    runner::Runner,
 };
 use protocol::{
     Event, EventKind, ExecutionId, FileChange, Finding, Outcome, Usage,
     frame::Frame,
-    guest::{Caps, Reply, Request},
+    guest::{Caps, Reply},
 };
 use std::{future::pending, sync::Arc, time::Duration};
 use tokio::{
@@ -46,7 +46,7 @@ pub(crate) struct Plan {
 /// One execution that was sent to its guest.
 pub(crate) struct Drive {
     id: ExecutionId,
-    context: Occupied,
+    runner: Runner,
     plan: Plan,
     frames: mpsc::Receiver<Frame<Reply>>,
     events: mpsc::Sender<Event>,
@@ -96,8 +96,8 @@ enum Heard {
 
 impl Drive {
     /// `before` was measured before the code was sent.
-    pub fn new(id: ExecutionId, context: Occupied, plan: Plan, before: Measure, ends: Ends) -> Drive {
-        let mut life = context.life();
+    pub fn new(id: ExecutionId, runner: Runner, plan: Plan, before: Measure, ends: Ends) -> Drive {
+        let mut life = runner.life();
         life.mark_changed();
         let cpu = plan.cpu_ms.map(|_| {
             let mut interval = tokio::time::interval(CPU_EVERY);
@@ -114,7 +114,7 @@ impl Drive {
             stdin,
             cpu,
             before,
-            context,
+            runner,
             life_over: false,
             read: true,
             ladder: Ladder::new(plan.timeout_ms, plan.one_shot),
@@ -166,7 +166,7 @@ impl Drive {
     }
 
     fn sandbox(&self) -> &Arc<Sandbox> {
-        self.context.sandbox()
+        self.runner.sandbox()
     }
 
     async fn hear(&mut self) -> Heard {
@@ -238,11 +238,10 @@ impl Drive {
     }
 
     fn carry_out(&mut self, order: Order) -> Option<Finish> {
-        let context = self.context.id().clone();
         match order {
             Order::Nothing => {}
-            Order::Interrupt => self.sandbox().wire().post(&Request::Interrupt { context }),
-            Order::Kill => self.sandbox().wire().post(&Request::ContextKill { context }),
+            Order::Interrupt => self.sandbox().wire().post(&self.runner.interrupt()),
+            Order::Kill => self.sandbox().wire().post(&self.runner.kill()),
             Order::Destroy => {
                 self.sandbox().destroy_soon();
                 return Some(Finish::Destroyed);
@@ -257,7 +256,7 @@ impl Drive {
             Life::Starting => {}
             Life::Up { .. } => {
                 self.begin();
-                let inside = self.context.inside(&life);
+                let inside = self.runner.inside(&life);
                 if let Err(error) = isolation::check(&self.sandbox().isolation_of(inside), None) {
                     self.sandbox().destroy_soon();
                     return Some(Finish::WallsDown(format!("cannot {error}")));
@@ -317,7 +316,7 @@ impl Drive {
         let taken = self.collected.take();
         let after = self.sandbox().measure();
         let ended = std::mem::take(&mut self.ended);
-        let language = self.context.language();
+        let language = self.runner.language();
         let verdict = outcome::judge(Facts {
             finish,
             stop: self.ladder.stopped(),
@@ -326,6 +325,7 @@ impl Drive {
             memory_bytes: self.sandbox().limits().memory_bytes,
             language,
             one_shot: self.plan.one_shot,
+            command: self.runner.is_command(),
             failure,
         });
         let mut truncated = taken.truncated;
@@ -342,7 +342,7 @@ impl Drive {
         Outcome {
             id: self.id.clone(),
             sandbox: Some(self.sandbox().id().clone()),
-            context: Some(self.context.id().clone()),
+            context: self.runner.context_id(),
             language,
             status: verdict.status,
             exit_code: verdict.exit_code,
@@ -359,7 +359,7 @@ impl Drive {
             },
             findings: std::mem::take(&mut self.plan.findings),
             context_alive: verdict.context_alive,
-            isolation: Some(self.sandbox().isolation_of(self.context.inside(&life))),
+            isolation: Some(self.sandbox().isolation_of(self.runner.inside(&life))),
         }
     }
 
@@ -373,8 +373,8 @@ impl Drive {
         kinds.extend(outcome.files.iter().cloned().map(|file| EventKind::File { file }));
         kinds.push(EventKind::End { outcome: Box::new(outcome) });
         let events: Vec<Event> = kinds.into_iter().map(|kind| self.number(kind)).collect();
-        let Drive { events: reader, context, .. } = self;
-        drop(context);
+        let Drive { events: reader, runner, .. } = self;
+        drop(runner);
         for event in events {
             if reader.send(event).await.is_err() {
                 return;

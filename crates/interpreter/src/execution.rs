@@ -1,15 +1,18 @@
 //! One run of code as its caller sees it: events in order, then the outcome.
 
+use crate::runner;
 use crate::{
-    Context, Sandbox,
+    Context, Error, Sandbox,
     outcome::{self, Facts, Finish, Verdict},
 };
 use protocol::{Event, EventKind, ExecutionId, Finding, Language, Outcome, Truncated, Usage};
-use std::sync::Arc;
+use std::ops::RangeInclusive;
+use std::sync::{Arc, Weak};
 use tokio::sync::{Notify, mpsc};
 
 /// Events that were made but not fetched yet; beyond that, output is joined into larger events.
 pub(crate) const EVENTS: usize = 64;
+const SIGNALS: RangeInclusive<i32> = 1..=31;
 
 /// One run of code. Dropping it interrupts the code; the code does not wait for whoever reads this.
 #[derive(Debug)]
@@ -17,6 +20,7 @@ pub struct Execution {
     id: ExecutionId,
     language: Language,
     context: Option<Arc<Context>>,
+    sandbox: Option<Arc<Sandbox>>,
     events: mpsc::Receiver<Event>,
     interrupt: Arc<Notify>,
     outcome: Option<Outcome>,
@@ -29,8 +33,19 @@ impl Execution {
         events: mpsc::Receiver<Event>,
         interrupt: Arc<Notify>,
     ) -> Execution {
-        let language = context.language();
-        Execution { id, language, context: Some(context), events, interrupt, outcome: None }
+        let (language, sandbox) = (context.language(), Some(context.sandbox().clone()));
+        Execution { id, language, context: Some(context), sandbox, events, interrupt, outcome: None }
+    }
+
+    /// A program that runs beside the contexts of a sandbox.
+    pub(crate) fn command(
+        id: ExecutionId,
+        sandbox: Arc<Sandbox>,
+        events: mpsc::Receiver<Event>,
+        interrupt: Arc<Notify>,
+    ) -> Execution {
+        let (language, sandbox) = (Language::Bash, Some(sandbox));
+        Execution { id, language, context: None, sandbox, events, interrupt, outcome: None }
     }
 
     /// An execution that ended before it began.
@@ -48,7 +63,7 @@ impl Execution {
             let _ = sender.try_send(Event { execution: id.clone(), seq: seq as u64, kind });
         }
         let interrupt = Arc::new(Notify::new());
-        Execution { id, language, context: None, events, interrupt, outcome: None }
+        Execution { id, language, context: None, sandbox: None, events, interrupt, outcome: None }
     }
 
     /// Its id.
@@ -56,14 +71,14 @@ impl Execution {
         &self.id
     }
 
-    /// The context that it runs in; `None` where the code was refused before there was one.
+    /// The context that it runs in; `None` for a command, and where the code was refused before there was one.
     pub fn context(&self) -> Option<Arc<Context>> {
         self.context.clone()
     }
 
     /// The sandbox that it runs in; `None` where the code was refused before there was one.
     pub fn sandbox(&self) -> Option<&Arc<Sandbox>> {
-        self.context.as_ref().map(|context| context.sandbox())
+        self.sandbox.as_ref()
     }
 
     /// The next event, in order; the last is `End`, after it comes `None`.
@@ -95,6 +110,7 @@ impl Execution {
             memory_bytes: 0,
             language,
             one_shot: false,
+            command: false,
             failure: None,
         };
         bare(self.id.clone(), language, outcome::judge(facts))
@@ -102,7 +118,46 @@ impl Execution {
 
     /// Interrupts the code, as Ctrl-C does. Code that does not end within two seconds is killed with its context.
     pub fn interrupt(&self) {
+        self.interrupter().interrupt();
+    }
+
+    /// What interrupts it and sends signals to it while somebody else reads its events.
+    pub fn interrupter(&self) -> Interrupter {
+        let command = self.sandbox.as_ref().filter(|_| self.context.is_none());
+        let (id, interrupt) = (self.id.clone(), self.interrupt.clone());
+        Interrupter { id, interrupt, command: command.map(Arc::downgrade) }
+    }
+}
+
+/// Stops one execution; holds nothing alive.
+#[derive(Debug, Clone)]
+pub struct Interrupter {
+    id: ExecutionId,
+    interrupt: Arc<Notify>,
+    command: Option<Weak<Sandbox>>,
+}
+
+impl Interrupter {
+    /// As [`Execution::interrupt`].
+    pub fn interrupt(&self) {
         self.interrupt.notify_one();
+    }
+
+    /// Sends a signal to a command and the processes of its group. One that has ended does not hear it.
+    ///
+    /// # Errors
+    /// When it is no command, or there is no such signal.
+    pub fn signal(&self, signal: i32) -> Result<(), Error> {
+        let wrong = |why: &str| Error::Request { what: format!("signal {signal}"), why: why.to_owned() };
+        if !SIGNALS.contains(&signal) {
+            return Err(wrong("signals have numbers from 1 to 31"));
+        }
+        let sandbox =
+            self.command.as_ref().ok_or_else(|| wrong("only commands take signals; interrupt this one"))?;
+        if let Some(sandbox) = sandbox.upgrade() {
+            sandbox.wire().post(&runner::signal(&self.id, signal));
+        }
+        Ok(())
     }
 }
 

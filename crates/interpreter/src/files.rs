@@ -132,28 +132,45 @@ impl<'a> Files<'a> {
     ///
     /// # Errors
     /// When the path is unsound, `sink` fails, the sandbox refuses or is gone.
-    pub async fn read(&self, path: &str, mut sink: impl AsyncWrite + Unpin) -> Result<u64, Error> {
+    pub async fn read(&self, path: &str, sink: impl AsyncWrite + Unpin) -> Result<u64, Error> {
+        self.read_part(path, 0, u64::MAX, sink).await
+    }
+
+    /// Reads `length` bytes of a file, from the byte `offset` on, into `sink`; fewer where the file ends before. Returns
+    /// how many there were.
+    ///
+    /// # Errors
+    /// As for [`Files::read`].
+    pub async fn read_part(
+        &self,
+        path: &str,
+        offset: u64,
+        length: u64,
+        mut sink: impl AsyncWrite + Unpin,
+    ) -> Result<u64, Error> {
         check(path)?;
-        let mut offset = 0;
+        let mut done = 0;
         loop {
-            let count = self.window(path, offset, &mut sink).await?;
-            offset += count;
-            if count < WINDOW_BYTES as u64 {
+            let want = (length - done).min(WINDOW_BYTES as u64);
+            let count = self.window(path, offset.saturating_add(done), want, &mut sink).await?;
+            done += count;
+            if count < want || done == length {
                 break;
             }
         }
         sink.flush().await.map_err(|error| FileError::Sink { path: printable(path), error })?;
-        Ok(offset)
+        Ok(done)
     }
 
     async fn window(
         &self,
         path: &str,
         offset: u64,
+        length: u64,
         sink: &mut (impl AsyncWrite + Unpin),
     ) -> Result<u64, Error> {
         let mut open = Open::new(self.sandbox, 2 * WINDOW_BYTES, |transfer| Request::Stop { transfer });
-        let (transfer, length) = (open.transfer, WINDOW_BYTES as u64);
+        let transfer = open.transfer;
         open.send(&Request::Read { transfer, path: path.to_owned(), offset, length }, &[]).await?;
         let mut count = 0;
         while let Some(bytes) = open.chunk().await? {

@@ -11,10 +11,11 @@ use crate::{
     ids, isolation,
     request::{check_env, check_limits, check_output},
     routes::Life,
+    runner::Runner,
     sandbox::{Origin, START_MS},
+    stdin,
     template::{Store, Template},
 };
-use bytes::Bytes;
 use policy::Policy;
 use protocol::{
     ExecutionId, Finding, Language, LimitsError, SandboxId,
@@ -28,8 +29,8 @@ use std::{
 };
 use tokio::sync::{Notify, mpsc};
 
-const FILES_MAX: u32 = 1_000;
-const STDIN_PIECE_BYTES: usize = 64 << 10;
+/// Changed files that one outcome lists.
+pub(crate) const FILES_MAX: u32 = 1_000;
 
 /// How an interpreter is set up.
 #[derive(Debug, Clone)]
@@ -169,6 +170,11 @@ impl Interpreter {
         }
     }
 
+    /// What code may do where a request brings no policy of its own.
+    pub(crate) fn policy(&self) -> &Arc<Policy> {
+        &self.shared.settings.policy
+    }
+
     fn sandboxes(&self) -> std::sync::MutexGuard<'_, HashMap<SandboxId, Weak<Sandbox>>> {
         self.shared.sandboxes.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
@@ -279,7 +285,8 @@ fn check_context(context: &Context, request: &ExecuteRequest) -> Result<(), Erro
     Ok(())
 }
 
-fn own(caller: &Caller, sandbox: &Sandbox) -> Result<(), Error> {
+/// Whether it is this caller's.
+pub(crate) fn own(caller: &Caller, sandbox: &Sandbox) -> Result<(), Error> {
     if sandbox.caller() == caller {
         return Ok(());
     }
@@ -313,12 +320,13 @@ async fn run(
     let order = Request::Execute { context: context.id().clone(), execution: id.clone(), caps: plan.caps };
     let code = without_mark(&request.code, request.language);
     sandbox.wire().send(&order, code).await.map_err(|gone| sandbox.lost(gone))?;
-    let stdin = feed(&context, request.stdin);
+    let (handle, runner) = (Arc::clone(&context), Runner::Context(context));
+    let stdin = stdin::feed(&runner, handle.input(), request.stdin);
     let (sender, events) = mpsc::channel(EVENTS);
     let interrupt = Arc::new(Notify::new());
     let ends = Ends { frames, events: sender, interrupt: interrupt.clone(), stdin };
-    let execution = Execution::new(id.clone(), Arc::clone(&context), events, interrupt);
-    tokio::spawn(Drive::new(id, context, plan, before, ends).run());
+    let execution = Execution::new(id.clone(), handle, events, interrupt);
+    tokio::spawn(Drive::new(id, runner, plan, before, ends).run());
     Ok(execution)
 }
 
@@ -354,26 +362,4 @@ fn without_mark(code: &[u8], language: Language) -> &[u8] {
         Language::Bash => code,
         Language::Python | Language::Javascript => code.strip_prefix(b"\xef\xbb\xbf").unwrap_or(code),
     }
-}
-
-fn feed(context: &Occupied, stdin: Stdin) -> Option<tokio::task::AbortHandle> {
-    let Stdin::Piped(source) = stdin else {
-        return None;
-    };
-    let pump = pump(Arc::clone(context), source);
-    Some(tokio::spawn(pump).abort_handle())
-}
-
-async fn pump(context: Arc<Context>, mut source: mpsc::Receiver<Bytes>) {
-    let wire = context.sandbox().wire();
-    let order = |end| Request::Stdin { context: Some(context.id().clone()), execution: None, end };
-    while let Some(bytes) = source.recv().await {
-        for piece in bytes.chunks(STDIN_PIECE_BYTES) {
-            if !context.input().take(piece.len()).await || wire.send(&order(false), piece).await.is_err() {
-                return;
-            }
-        }
-    }
-    wire.post(&order(true));
-    context.stdin_ended();
 }

@@ -1,6 +1,6 @@
 //! The verdict on an execution: status, exit code and error from what was seen. Pure: same facts, same verdict.
 
-use crate::{hints, routes::Demise, text};
+use crate::{command_outcome, hints, routes::Demise, text};
 use protocol::{
     Category, Language, OutcomeError, Status,
     driver::{DriverStatus, Raised},
@@ -56,6 +56,8 @@ pub(crate) struct Facts {
     pub language: Language,
     /// Nobody can go on with what is left.
     pub one_shot: bool,
+    /// It is a program, not code of a context.
+    pub command: bool,
     /// What the backend knows about why the sandbox or its helpers failed.
     pub failure: Option<String>,
 }
@@ -71,6 +73,9 @@ pub(crate) struct Verdict {
 
 /// Judges.
 pub(crate) fn judge(facts: Facts) -> Verdict {
+    if let Some(verdict) = facts.command.then(|| command_outcome::judge(&facts)).flatten() {
+        return verdict;
+    }
     let alive = matches!(facts.finish, Finish::Ended(End::Done { .. }));
     if let Finish::WallsDown(message) = &facts.finish {
         let hint = "`belljar doctor` says which walls this host lacks and how to raise them";
@@ -104,13 +109,13 @@ pub(crate) fn judge(facts: Facts) -> Verdict {
     }
 }
 
-fn ours(category: Category, name: &str, message: String, hint: &str) -> OutcomeError {
+pub(crate) fn ours(category: Category, name: &str, message: String, hint: &str) -> OutcomeError {
     let retryable = !matches!(category, Category::Sandbox);
     let hint = (!hint.is_empty()).then(|| hint.to_owned());
     OutcomeError { category, name: name.to_owned(), message, traceback: vec![], line: None, retryable, hint }
 }
 
-fn killed(exit_code: i32, error: OutcomeError) -> Verdict {
+pub(crate) fn killed(exit_code: i32, error: OutcomeError) -> Verdict {
     Verdict { status: Status::Killed, exit_code, error: Some(error), context_alive: false }
 }
 
@@ -257,7 +262,7 @@ fn exited(exit: Exit) -> Verdict {
     }
 }
 
-fn signal_name(signal: i32) -> String {
+pub(crate) fn signal_name(signal: i32) -> String {
     let name = match signal {
         4 => "SIGILL (illegal instruction)",
         6 => "SIGABRT (abort)",

@@ -5,7 +5,8 @@ use super::*;
 fn facts(finish: Finish) -> Facts {
     let language = Language::Python;
     let (raised, one_shot, failure) = Default::default();
-    Facts { finish, stop: None, raised, oom: false, memory_bytes: 512 << 20, language, one_shot, failure }
+    let (command, memory_bytes) = (false, 512 << 20);
+    Facts { finish, stop: None, raised, oom: false, memory_bytes, language, one_shot, command, failure }
 }
 
 fn done(status: DriverStatus, exit_code: i32) -> Finish {

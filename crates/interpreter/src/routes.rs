@@ -39,6 +39,13 @@ pub(crate) enum Life {
     Ended(Demise),
 }
 
+/// Whose standard input it is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Input {
+    Context(ContextId),
+    Command(ExecutionId),
+}
+
 /// How a context ended.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Demise {
@@ -71,7 +78,7 @@ struct Table {
     greeting: Option<oneshot::Sender<()>>,
     executions: HashMap<ExecutionId, mpsc::Sender<Frame<Reply>>>,
     contexts: HashMap<ContextId, watch::Sender<Life>>,
-    inputs: HashMap<ContextId, Arc<Credit>>,
+    inputs: HashMap<Input, Arc<Credit>>,
     transfers: HashMap<Transfer, Slot>,
     next_transfer: Transfer,
 }
@@ -129,8 +136,8 @@ impl Routes {
         receiver
     }
 
-    /// What may be sent to the standard input of a context, until it ends.
-    pub fn add_input(&self, id: ContextId) -> Arc<Credit> {
+    /// What may be sent to the standard input of a context or a command, until it ends.
+    pub fn add_input(&self, id: Input) -> Arc<Credit> {
         let credit = Arc::new(Credit::new());
         let mut table = self.table();
         match table.closed {
@@ -154,7 +161,11 @@ impl Routes {
 
     /// Forgets an execution.
     pub fn remove_execution(&self, id: &ExecutionId) {
-        self.table().executions.remove(id);
+        let mut table = self.table();
+        table.executions.remove(id);
+        if let Some(credit) = table.inputs.remove(&Input::Command(id.clone())) {
+            credit.close();
+        }
     }
 
     /// Forgets a transfer; true when it had not ended.
@@ -197,7 +208,9 @@ impl Routes {
                 self.context(&context, Life::Ended(Demise { exit, failure, errno }));
             }
             Reply::Memory { peak_bytes } => drop(self.memory_peak.fetch_max(peak_bytes, Ordering::Relaxed)),
-            Reply::StdinTaken { context, bytes, .. } => self.input(context, bytes)?,
+            Reply::StdinTaken { context, execution, bytes } => {
+                self.input(context.map(Input::Context).or(execution.map(Input::Command)), bytes)?;
+            }
             Reply::Chunk { transfer } => self.part(transfer, Part::Chunk(frame.payload))?,
             Reply::Done { transfer } => self.part(transfer, Part::Done)?,
             Reply::Failed { transfer, errno, message } => {
@@ -249,7 +262,7 @@ impl Routes {
         });
         if ended {
             table.contexts.remove(id);
-            if let Some(credit) = table.inputs.remove(id) {
+            if let Some(credit) = table.inputs.remove(&Input::Context(id.clone())) {
                 credit.close();
             }
         }
@@ -259,8 +272,8 @@ impl Routes {
         }
     }
 
-    fn input(&self, context: Option<ContextId>, bytes: u64) -> Result<(), Broken> {
-        let credit = context.and_then(|context| self.table().inputs.get(&context).cloned());
+    fn input(&self, input: Option<Input>, bytes: u64) -> Result<(), Broken> {
+        let credit = input.and_then(|input| self.table().inputs.get(&input).cloned());
         match credit.map(|credit| credit.give(bytes)) {
             Some(true) => Ok(()),
             Some(false) => Err(Broken("took more standard input than it was sent".to_owned())),

@@ -4,6 +4,7 @@
 
 mod alone;
 mod bench;
+mod commands;
 mod door;
 mod ends;
 mod figures;
@@ -55,6 +56,8 @@ every_backend! {
         environment_and_directory what_is_destroyed_is_lost code_that_no_sandbox_has_to_see;
     many: fifty_sandboxes fifty_that_live_at_once no_two_random_alike no_two_numpy_random_alike
         sandboxes_do_not_see_each_other;
+    commands: shells_and_programs commands_read_input commands_are_stopped commands_that_cannot_start
+        commands_beside_contexts parts_of_files;
     languages: bash_keeps_state bash_errors javascript_keeps_state javascript_errors isolation_is_told;
     leftovers: nothing_grows nothing_stays a_killed_host_leaves_nothing;
 }

@@ -82,8 +82,21 @@ impl Guest {
                 self.execute(&context, &execution, caps, &frame.payload).await;
             }
             Request::ContextKill { context } => self.bury(&context, Exit::Signal(9)).await,
-            Request::Stdin { context: Some(context), end, .. } => {
-                self.feed(&context, end, &frame.payload).await;
+            Request::Stdin { context, execution, end } => {
+                self.feed(context, execution, end, &frame.payload).await;
+            }
+            Request::CommandStart { execution, argv, env, stdin, caps, .. } => {
+                let memory = Memory { env, stdin_ended: !stdin, ..Memory::default() };
+                let seat = seat(&execution);
+                self.contexts.insert(seat.clone(), memory);
+                let code = argv.last().cloned().unwrap_or_default();
+                let end = self.carry_out(&seat, &execution, caps, &code).await;
+                self.contexts.remove(&seat);
+                let end = match end {
+                    End::Done { exit_code, .. } => End::Exited(Exit::Code(exit_code)),
+                    end => end,
+                };
+                self.end(&execution, end).await;
             }
             header => {
                 self.files.answer(&mut self.guest, &header, &frame.payload).await;
@@ -91,13 +104,20 @@ impl Guest {
         }
     }
 
-    async fn feed(&mut self, context: &ContextId, end: bool, bytes: &[u8]) {
-        if let Some(memory) = self.contexts.get_mut(context) {
+    async fn feed(
+        &mut self,
+        context: Option<ContextId>,
+        execution: Option<ExecutionId>,
+        end: bool,
+        bytes: &[u8],
+    ) {
+        let reader = context.clone().or(execution.as_ref().map(seat));
+        if let Some(memory) = reader.and_then(|reader| self.contexts.get_mut(&reader)) {
             memory.stdin.extend_from_slice(bytes);
             memory.stdin_ended |= end;
         }
-        let (context, bytes) = (Some(context.clone()), bytes.len() as u64);
-        self.guest.say(&Reply::StdinTaken { context, execution: None, bytes }, &[]).await;
+        let bytes = bytes.len() as u64;
+        self.guest.say(&Reply::StdinTaken { context, execution, bytes }, &[]).await;
     }
 
     async fn bury(&mut self, context: &ContextId, exit: Exit) {
@@ -112,24 +132,29 @@ impl Guest {
             return;
         }
         let code = String::from_utf8_lossy(code).into_owned();
-        let mut end = End::Done { status: DriverStatus::Ok, exit_code: 0 };
+        let end = self.carry_out(context, execution, caps, &code).await;
+        self.end(execution, end).await;
+        if let End::Exited(exit) = end {
+            self.bury(context, exit).await;
+        }
+    }
+
+    async fn carry_out(&mut self, context: &ContextId, id: &ExecutionId, caps: Caps, code: &str) -> End {
         for (at, line) in code.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            match self.order(context, execution, caps, (at as u32 + 1, line)).await {
+            match self.order(context, id, caps, (at as u32 + 1, line)).await {
                 Went::On => {}
-                Went::Over(over) => {
-                    end = over;
-                    break;
-                }
+                Went::Over(over) => return over,
             }
         }
+        End::Done { status: DriverStatus::Ok, exit_code: 0 }
+    }
+
+    async fn end(&mut self, execution: &ExecutionId, end: End) {
         let files = serde_json::to_vec(&self.files.changes()).unwrap_or_default();
         let execution = execution.clone();
         let (cpu_us, results_dropped, files_dropped, spilled_to) = Default::default();
         let ended = Reply::Ended { execution, end, cpu_us, results_dropped, files_dropped, spilled_to };
         self.guest.say(&ended, &files).await;
-        if let End::Exited(exit) = end {
-            self.bury(context, exit).await;
-        }
     }
 
     async fn order(&mut self, context: &ContextId, id: &ExecutionId, caps: Caps, line: (u32, &str)) -> Went {
@@ -280,8 +305,18 @@ impl Guest {
             Ok(Some(frame)) => match frame.header {
                 Request::Interrupt { context: ref of } if of == context && !stuck => Woken::Interrupt,
                 Request::ContextKill { context: ref of } if of == context => Woken::Kill,
-                Request::Stdin { context: Some(ref of), end, .. } if of == context => {
-                    self.feed(context, end, &frame.payload).await;
+                Request::CommandSignal { execution, signal } if seat(&execution) == *context => {
+                    match signal {
+                        9 => Woken::Kill,
+                        _ if stuck => Woken::Due,
+                        _ => Woken::Interrupt,
+                    }
+                }
+                Request::Stdin { context: of, execution, end }
+                    if of.as_ref() == Some(context)
+                        || execution.as_ref().map(seat).as_ref() == Some(context) =>
+                {
+                    self.feed(of, execution, end, &frame.payload).await;
                     Woken::Due
                 }
                 Request::Interrupt { .. } => Woken::Due,
@@ -292,4 +327,10 @@ impl Guest {
             },
         }
     }
+}
+
+/// Where a command has its memory.
+fn seat(execution: &ExecutionId) -> ContextId {
+    let digits = execution.as_str().strip_prefix(ExecutionId::PREFIX).unwrap_or_default();
+    ContextId::from_bits(u128::from_str_radix(digits, 16).unwrap_or_default())
 }

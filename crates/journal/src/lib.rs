@@ -8,10 +8,12 @@ mod entry;
 mod error;
 pub mod export;
 mod read;
+mod runs;
 mod schema;
 mod store;
 
 pub use bounded::OUTCOME_BYTES_MAX;
 pub use entry::{Entry, Step, Summary};
 pub use error::JournalError;
+pub use runs::{RunBegin, RunEntry, RunSummary};
 pub use store::{Begin, Journal};

@@ -220,7 +220,7 @@ impl Journal {
         })
     }
 
-    fn get<'r, T>(&self, row: &'r SqliteRow, column: &str) -> Result<T, JournalError>
+    pub(crate) fn get<'r, T>(&self, row: &'r SqliteRow, column: &str) -> Result<T, JournalError>
     where
         T: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
     {
@@ -234,12 +234,16 @@ impl Journal {
     }
 
     /// A column that holds a word of ours.
-    fn word<T: DeserializeOwned>(&self, from: &SqliteRow, column: &str) -> Result<T, JournalError> {
+    pub(crate) fn word<T: DeserializeOwned>(
+        &self,
+        from: &SqliteRow,
+        column: &str,
+    ) -> Result<T, JournalError> {
         let text: String = self.get(from, column)?;
         row(&column, serde_json::from_value(Value::String(text)))
     }
 
-    fn maybe_word<T: DeserializeOwned>(
+    pub(crate) fn maybe_word<T: DeserializeOwned>(
         &self,
         from: &SqliteRow,
         column: &str,

@@ -7,7 +7,8 @@ use sqlx::{Row, SqlitePool};
 use std::path::Path;
 
 /// What makes version N + 1 out of version N. `PRAGMA user_version` in the file tells its version.
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_journal.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("../migrations/0001_journal.sql"), include_str!("../migrations/0002_runs.sql")];
 
 /// Brings the file to the newest version.
 pub async fn migrate(pool: &SqlitePool, path: &Path) -> Result<(), JournalError> {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// One thing that happened, in order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Event {
     /// The execution that it belongs to.
     pub execution: ExecutionId,
@@ -17,6 +18,7 @@ pub struct Event {
 
 /// The kinds of events.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum EventKind {
     /// Text on standard output.

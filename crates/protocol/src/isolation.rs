@@ -5,6 +5,7 @@ use std::{fmt, str::FromStr};
 
 /// What separates a sandbox from the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
     /// The host's kernel, behind namespaces and filters.
@@ -21,6 +22,7 @@ pub enum Level {
 
 /// How complete the walls of a level are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Strength {
     /// Something important is missing, such as memory limits.
@@ -33,6 +35,7 @@ pub enum Strength {
 
 /// One wall of the native jail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum Wall {
@@ -81,6 +84,7 @@ impl fmt::Display for Wall {
 
 /// What held while code ran: read back from the kernel, not assumed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Isolation {
     /// The backend's name.
     pub backend: String,

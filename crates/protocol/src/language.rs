@@ -5,6 +5,7 @@ use std::{fmt, str::FromStr};
 
 /// A language for which there is a driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Language {
     /// CPython with IPython, cells as in a notebook.

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// Limits of a sandbox and of the executions in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Wall time of one execution, in milliseconds.
     pub timeout_ms: u64,

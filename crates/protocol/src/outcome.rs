@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 /// The end of an execution in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// The code ran to its end.
@@ -28,6 +29,7 @@ pub enum Status {
 
 /// What kind of failure an [`OutcomeError`] tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum Category {
@@ -43,6 +45,7 @@ pub enum Category {
 
 /// Why the status is not `ok`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OutcomeError {
     /// The kind of failure.
     pub category: Category,
@@ -63,6 +66,7 @@ pub struct OutcomeError {
 
 /// One result: the same thing in several MIME types.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Bundle {
     /// True for the value of the last expression.
     pub main: bool,
@@ -72,6 +76,7 @@ pub struct Bundle {
 
 /// What happened to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
 pub enum Change {
@@ -81,6 +86,7 @@ pub enum Change {
 
 /// A file in `/workspace` that the execution made or changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FileChange {
     /// Path below `/workspace`; see [`crate::path`] for names that are not UTF-8.
     pub path: String,
@@ -97,6 +103,7 @@ pub struct FileChange {
 
 /// Bytes that are in neither `stdout` nor `stderr`, because there were too many.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Truncated {
     /// Bytes left out of stdout.
     pub stdout_bytes: u64,
@@ -119,6 +126,7 @@ fn is_zero(number: &u32) -> bool {
 
 /// What an execution used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Usage {
     /// Wall time in milliseconds.
     pub wall_ms: f64,
@@ -130,6 +138,7 @@ pub struct Usage {
 
 /// What a finding does to the verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FindingKind {
     /// The code does not run because of it.
@@ -142,6 +151,7 @@ pub enum FindingKind {
 
 /// A part of the code. Lines count from 1, columns from 1 in characters; the end is the place behind the last character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[allow(missing_docs)]
 pub struct Span {
     pub line: u32,
@@ -152,6 +162,7 @@ pub struct Span {
 
 /// One reason of a policy's verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Finding {
     /// The rule's id.
     pub rule: String,
@@ -168,6 +179,7 @@ pub struct Finding {
 
 /// How an execution ended: the one schema of all edges.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Outcome {
     /// The execution.
     pub id: ExecutionId,

@@ -12,7 +12,7 @@ struct Layer {
 const EDGES: [&str; 5] = ["axum", "hyper", "reqwest", "clap", "tower"];
 
 /// The table of ARCHITECTURE.md.
-const LAYERS: [Layer; 10] = [
+const LAYERS: [Layer; 11] = [
     Layer { folder: "protocol", may_use: &[], must_not: &["tokio", "rustix", "libc", "chrono", "rand"] },
     Layer { folder: "policy", may_use: &["protocol"], must_not: &["tokio", "rustix", "libc"] },
     Layer { folder: "jail", may_use: &["protocol"], must_not: &["tokio", "serde_yaml"] },
@@ -24,9 +24,10 @@ const LAYERS: [Layer; 10] = [
         may_use: &["protocol", "policy", "interpreter", "journal"],
         must_not: &["axum", "clap", "rustix", "libc"],
     },
+    Layer { folder: "desk", may_use: &["protocol", "policy", "interpreter", "journal"], must_not: &EDGES },
     Layer {
         folder: "belljar",
-        may_use: &["protocol", "policy", "jail", "guest", "interpreter", "journal", "agent"],
+        may_use: &["protocol", "policy", "jail", "guest", "interpreter", "journal", "agent", "desk"],
         must_not: &[],
     },
     Layer { folder: "fuzz", may_use: &["protocol", "policy"], must_not: &["tokio"] },

@@ -229,7 +229,7 @@ pub fn journal_failure(error: JournalError) -> Failure {
 }
 
 /// `30d` and the like.
-fn age(text: &str) -> Result<Duration, String> {
+pub fn age(text: &str) -> Result<Duration, String> {
     let expected = || format!("{text:?} is no age: expected a number with s, m, h, d or w, such as 30d");
     let unit = text.chars().next_back().ok_or_else(expected)?;
     let seconds = match unit {

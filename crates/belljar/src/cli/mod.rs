@@ -8,6 +8,7 @@ mod doctor;
 mod download;
 mod editor;
 pub mod failure;
+mod key;
 mod live;
 mod log;
 mod model;
@@ -16,6 +17,7 @@ mod pick;
 mod policy;
 mod repl;
 mod run;
+mod serve;
 mod signals;
 mod site;
 mod template;
@@ -46,6 +48,8 @@ enum Command {
     Ask(Box<ask::AskArgs>),
     Run(Box<run::RunArgs>),
     Repl(Box<repl::ReplArgs>),
+    Serve(Box<serve::ServeArgs>),
+    Key(Box<key::KeyArgs>),
     Doctor(doctor::DoctorArgs),
     Log(log::LogArgs),
     Template(template::TemplateArgs),
@@ -58,7 +62,8 @@ impl Command {
         match self {
             Command::Ask(args) => args.json || args.events,
             Command::Run(args) => args.json || args.events,
-            Command::Repl(_) => false,
+            Command::Repl(_) | Command::Serve(_) => false,
+            Command::Key(args) => args.json(),
             Command::Doctor(args) => args.json,
             Command::Log(args) => args.json(),
             Command::Template(args) => args.json(),
@@ -89,6 +94,8 @@ fn carry_out(cli: Cli) -> Done {
         Command::Ask(args) => ask::ask(&args, &site),
         Command::Run(args) => run::run(&args, &site),
         Command::Repl(args) => repl::repl(&args, &site),
+        Command::Serve(args) => serve::serve(&args, &site),
+        Command::Key(args) => key::key(&args, &site),
         Command::Doctor(args) => doctor::doctor(&args, &site),
         Command::Log(args) => log::log(&args, &site),
         Command::Template(args) => template::template(&args, &site),

@@ -5,5 +5,6 @@ mod exports;
 mod files;
 mod official;
 mod processes;
+mod runs;
 mod samples;
 mod writing;

@@ -1,0 +1,219 @@
+//! `belljar serve`: the HTTP server, from its options to its last breath.
+
+use super::failure::{Done, Failure, reason};
+use super::live::{failure, template_failure};
+use super::{Site, key, log, policy};
+use crate::http::{self, Gate, Served, Shared};
+use ::journal::Journal;
+use ::policy::Policy;
+use desk::{Desk, Keys, Machine, Settings};
+use interpreter::{Interpreter, Preload};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+/// Serve code execution over HTTP.
+#[derive(Debug, clap::Args)]
+pub struct ServeArgs {
+    /// Where to listen; anywhere but on this machine alone only with keys
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7070")]
+    listen: SocketAddr,
+    /// Take no request without a key, not even from this machine
+    #[arg(long)]
+    require_key: bool,
+    /// A name under which this server is known (repeatable)
+    #[arg(long, value_name = "NAME")]
+    allow_host: Vec<String>,
+    /// An origin whose pages may call this server, such as https://app.example (repeatable)
+    #[arg(long, value_name = "ORIGIN")]
+    allow_origin: Vec<String>,
+    /// What is installed in sandboxes whose requests do not say [default: code-interpreter]
+    #[arg(long, value_name = "NAME", default_value = "code-interpreter", hide_default_value = true)]
+    template: String,
+    /// How sandboxes are made [default: the first that works here]
+    #[arg(long, value_name = "NAME")]
+    backend: Option<String>,
+    /// What code may do whose request does not say: open, standard, strict, or a policy's TOML file
+    #[arg(long, value_name = "NAME|FILE")]
+    policy: Option<String>,
+    /// Sandboxes that are kept at once
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    sandboxes: usize,
+    /// How long a sandbox is kept without being used, where its request does not say, in seconds
+    #[arg(long, value_name = "SECS", default_value_t = 300)]
+    ttl: u64,
+    /// Requests that wait for their turn at once
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    queue: usize,
+    /// How long a request waits for its turn, in seconds
+    #[arg(long, value_name = "SECS", default_value_t = 30)]
+    queue_wait: u64,
+    /// How long executions may still run after a signal to stop, in seconds
+    #[arg(long, value_name = "SECS", default_value_t = 10)]
+    grace: u64,
+    /// Write no journal
+    #[arg(long)]
+    no_journal: bool,
+    /// Log lines as JSON
+    #[arg(long)]
+    log_json: bool,
+}
+
+/// Serves until a signal comes.
+pub fn serve(args: &ServeArgs, site: &Site) -> Done {
+    let keys = key::keys(site)?;
+    let open = check_keys(args, &keys)?;
+    log_to_stderr(args.log_json);
+    let policy = Arc::new(policy::choose(args.policy.as_deref(), site)?);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime =
+        runtime.map_err(|error| Failure::ours("runtime", format!("start threads: {}", reason(&error))))?;
+    let done = runtime.block_on(run(args, site, Access { keys, open }, policy));
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    done.map(|()| 0)
+}
+
+/// Who may come in.
+struct Access {
+    keys: Keys,
+    open: bool,
+}
+
+/// Whether requests without a key are taken. Nobody listens to the world without keys.
+fn check_keys(args: &ServeArgs, keys: &Keys) -> Done<bool> {
+    let loopback = args.listen.ip().is_loopback();
+    let open = loopback && !args.require_key;
+    if !open && !keys.any_good().map_err(key::failure)? {
+        let message = format!(
+            "listen on {}: everybody who reaches it could run code, and there is no key",
+            args.listen
+        );
+        return Err(Failure::usage("no_keys", message).hint("`belljar key create NAME` makes one"));
+    }
+    Ok(open)
+}
+
+async fn run(args: &ServeArgs, site: &Site, access: Access, policy: Arc<Policy>) -> Done<()> {
+    let mut signals = Signals::listen()?;
+    let connections = raise_descriptors();
+    let desk = open_desk(args, site, policy).await?;
+    let listener = TcpListener::bind(args.listen).await.map_err(|error| {
+        Failure::ours("listen", format!("listen on {}: {}", args.listen, reason(&error)))
+            .hint("--listen names another address")
+    })?;
+    let place = listener.local_addr().unwrap_or(args.listen);
+    let gate = Gate {
+        hosts: names(args, place),
+        checks_hosts: access.open || !args.allow_host.is_empty(),
+        origins: args.allow_origin.clone(),
+    };
+    let shared = Shared { desk, keys: access.keys, gate, open: access.open, template: args.template.clone() };
+    crate::render::tell(&format!("listening on http://{place} (reference: http://{place}/docs)\n"))?;
+    let (counted, mut stop) = watch::channel(0);
+    let mut hurry = counted.subscribe();
+    tokio::spawn(async move {
+        while signals.next().await {
+            counted.send_modify(|count| *count += 1);
+        }
+    });
+    let stop = async move { drop(stop.wait_for(|count| *count >= 1).await) };
+    let hurry = async move { drop(hurry.wait_for(|count| *count >= 2).await) };
+    let bounds = http::Bounds { connections, grace: Duration::from_secs(args.grace) };
+    http::listen(listener, Served::new(shared), bounds, stop, hurry).await;
+    Ok(())
+}
+
+fn names(args: &ServeArgs, place: SocketAddr) -> Vec<String> {
+    let own = match place {
+        SocketAddr::V4(place) => place.ip().to_string(),
+        SocketAddr::V6(place) => format!("[{}]", place.ip()),
+    };
+    args.allow_host.iter().map(|name| name.to_ascii_lowercase()).chain([own]).collect()
+}
+
+async fn open_desk(args: &ServeArgs, site: &Site, policy: Arc<Policy>) -> Done<Desk> {
+    let (store, template) = (site.store()?, args.template.clone());
+    let built = tokio::task::spawn_blocking(move || store.ensure(&template, &())).await;
+    let template =
+        built.map_err(|error| Failure::ours("template", format!("build the template: {error}")))?;
+    let template = template.map_err(template_failure)?;
+    let data_dir = site.data_dir()?;
+    let journal = match args.no_journal {
+        true => None,
+        false => Some(open_journal(&site.journal_path()?).await?),
+    };
+    let backend = args.backend.clone();
+    let settings = interpreter::Settings {
+        backend,
+        preload: Preload::Full,
+        policy: policy.clone(),
+        ..interpreter::Settings::new(data_dir.clone())
+    };
+    let interpreter = Interpreter::open(settings).map_err(failure)?;
+    drop(template);
+    let settings = Settings {
+        machine: Machine::look(),
+        waiting_max: args.queue,
+        wait_max: Duration::from_secs(args.queue_wait),
+        sandboxes_max: args.sandboxes,
+        ttl: Duration::from_secs(args.ttl),
+        policy,
+        journal,
+        locks: data_dir.join("servers"),
+    };
+    Ok(Desk::open(interpreter, settings).await)
+}
+
+async fn open_journal(path: &PathBuf) -> Done<Journal> {
+    Journal::open(path).await.map_err(log::journal_failure)
+}
+
+/// Lets this process have as many descriptors as it may; gives back how many connections fit.
+fn raise_descriptors() -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    let now = getrlimit(Resource::Nofile).current.unwrap_or(1 << 20);
+    usize::try_from(now / 2).unwrap_or(512).clamp(64, 16_384)
+}
+
+fn log_to_stderr(json: bool) {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_env("BELLJAR_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Fails where somebody has set one already; that one is as good.
+    let _ = match json {
+        true => builder.json().try_init(),
+        false => builder.with_ansi(false).with_target(false).try_init(),
+    };
+}
+
+/// SIGINT, SIGTERM and SIGHUP: the first one stops, the second one hurries.
+struct Signals([Signal; 3]);
+
+impl Signals {
+    fn listen() -> Done<Signals> {
+        let open = |kind| {
+            signal(kind)
+                .map_err(|error| Failure::ours("signals", format!("listen to signals: {}", reason(&error))))
+        };
+        Ok(Signals([
+            open(SignalKind::interrupt())?,
+            open(SignalKind::terminate())?,
+            open(SignalKind::hangup())?,
+        ]))
+    }
+
+    async fn next(&mut self) -> bool {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        tokio::select! {
+            came = interrupt.recv() => came.is_some(),
+            came = terminate.recv() => came.is_some(),
+            came = hangup.recv() => came.is_some(),
+        }
+    }
+}

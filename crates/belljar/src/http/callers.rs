@@ -1,0 +1,57 @@
+//! Who sends a request: by its key, or the machine's owner where that one needs none.
+
+use super::{problem::Problem, served::Served};
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use desk::Visitor;
+
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// Finds out who it is, counts the request, and turns strangers away.
+pub async fn recognise(State(served): State<Served>, mut request: Request, next: Next) -> Response {
+    match visitor(&served, request.headers()) {
+        Ok(visitor) => {
+            if let Err(error) = visitor.count_request() {
+                return Problem::from(error).into_response();
+            }
+            request.extensions_mut().insert(visitor);
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+fn visitor(served: &Served, headers: &HeaderMap) -> Result<Visitor, Problem> {
+    let stranger = |what| Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", what);
+    match key(headers) {
+        Some(key) => match served.keys.visitor(key) {
+            Ok(Some(visitor)) => Ok(visitor),
+            Ok(None) => Err(stranger("recognise this key: it is wrong, revoked or has expired")),
+            Err(error) => {
+                tracing::error!("cannot {error}");
+                Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "keys", "look at keys now"))
+            }
+        },
+        None if served.open => Ok(Visitor::local()),
+        None => {
+            let hint = "send a key as `Authorization: Bearer KEY` or `X-API-Key: KEY`; `belljar key create` makes one";
+            Err(stranger("answer without a key").hint(hint))
+        }
+    }
+}
+
+/// What stands where a key is sent, whatever it is.
+fn key(headers: &HeaderMap) -> Option<&str> {
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    match text(header::AUTHORIZATION) {
+        Some(text) => {
+            let (scheme, key) = text.split_once(' ').unwrap_or((text, ""));
+            Some(if scheme.eq_ignore_ascii_case("bearer") { key.trim() } else { "?" })
+        }
+        None => text(API_KEY),
+    }
+}

@@ -1,0 +1,217 @@
+//! Contexts of a sandbox, and the code that runs in them.
+
+use super::{
+    body::Json,
+    executions::{Start, begin_once, stdin},
+    headers::Wishes,
+    problem::Problem,
+    served::{Served, id, policy},
+    views::{ContextView, List, RunView},
+};
+use axum::{
+    Extension,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use desk::{Begin, DeskError, Made, Repeat, Scope, Visitor, Work};
+use interpreter::{ContextRequest, ExecuteRequest, Place};
+use protocol::{ContextId, Language, Outcome, SandboxId};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// What a context shall be.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ContextBody {
+    /// What it speaks; Python where it is absent.
+    #[serde(default)]
+    language: Language,
+    /// Where it begins; `/workspace` where it is absent.
+    cwd: Option<String>,
+    /// Environment on top of the sandbox's.
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+}
+
+/// Make a context: an interpreter that keeps its variables between executions.
+#[utoipa::path(
+    post, path = "/v1/sandboxes/{sandbox}/contexts", tag = "contexts", request_body = ContextBody,
+    params(("sandbox" = String, Path), ("Idempotency-Key" = Option<String>, Header, description = "Carried out once, however often it comes")),
+    responses(
+        (status = 201, description = "It is there", body = ContextView),
+        (status = "default", description = "It was not made", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn create(
+    State(served): State<Served>,
+    Extension(visitor): Extension<Visitor>,
+    Path(sandbox): Path<String>,
+    headers: HeaderMap,
+    Json { value, bytes }: Json<ContextBody>,
+) -> Result<Response, Problem> {
+    visitor.check(Scope::Execute)?;
+    let lease = served.desk.sandbox(&visitor, &id(&sandbox)?)?;
+    let ContextBody { language, cwd, env } = value;
+    let request = ContextRequest { language, cwd, env, stdin: false };
+    let context = match Wishes::read(&headers).once {
+        None => lease.create_context(request).await?,
+        Some(key) => {
+            let make = async { Ok(Made::Context(lease.create_context(request).await?.id().clone())) };
+            let target = format!("{sandbox}/contexts");
+            match served
+                .desk
+                .once(&visitor, Repeat { key: &key, target: &target, body: &bytes }, make)
+                .await?
+            {
+                (Made::Context(id), _) => lease.context(&id)?,
+                _ => return Err(DeskError::NotTheSame.into()),
+            }
+        }
+    };
+    Ok((StatusCode::CREATED, axum::Json(ContextView::from(&*context))).into_response())
+}
+
+/// The contexts of a sandbox.
+#[utoipa::path(
+    get, path = "/v1/sandboxes/{sandbox}/contexts", tag = "contexts", params(("sandbox" = String, Path)),
+    responses(
+        (status = 200, description = "All of them", body = List<ContextView>),
+        (status = "default", description = "The sandbox is not there", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn index(
+    State(served): State<Served>,
+    Extension(visitor): Extension<Visitor>,
+    Path(sandbox): Path<String>,
+) -> Result<Response, Problem> {
+    visitor.check(Scope::Execute)?;
+    let kept = served.desk.look_at_sandbox(&visitor, &id(&sandbox)?)?;
+    let items: Vec<ContextView> =
+        kept.contexts().iter().map(|context| ContextView::from(&**context)).collect();
+    Ok(axum::Json(List { items, next_cursor: None }).into_response())
+}
+
+fn ids(sandbox: &str, context: &str) -> Result<(SandboxId, ContextId), Problem> {
+    Ok((id(sandbox)?, id(context)?))
+}
+
+/// End a context with every process that was started in it. Files stay.
+#[utoipa::path(
+    delete, path = "/v1/sandboxes/{sandbox}/contexts/{context}", tag = "contexts",
+    params(("sandbox" = String, Path), ("context" = String, Path)),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = "default", description = "It is not there", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn delete(
+    State(served): State<Served>,
+    Extension(visitor): Extension<Visitor>,
+    Path((sandbox, context)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    visitor.check(Scope::Execute)?;
+    let (sandbox, context) = ids(&sandbox, &context)?;
+    served.desk.sandbox(&visitor, &sandbox)?.delete_context(&context)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Put a new context in the place of this one, which ends: the same language, no variables, another id.
+#[utoipa::path(
+    post, path = "/v1/sandboxes/{sandbox}/contexts/{context}/restart", tag = "contexts",
+    params(("sandbox" = String, Path), ("context" = String, Path)),
+    responses(
+        (status = 201, description = "The new one", body = ContextView),
+        (status = "default", description = "It is not there", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn restart(
+    State(served): State<Served>,
+    Extension(visitor): Extension<Visitor>,
+    Path((sandbox, context)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    visitor.check(Scope::Execute)?;
+    let (sandbox, context) = ids(&sandbox, &context)?;
+    let context = served.desk.sandbox(&visitor, &sandbox)?.restart_context(&context).await?;
+    Ok((StatusCode::CREATED, axum::Json(ContextView::from(&*context))).into_response())
+}
+
+/// Interrupt what runs in a context, as Ctrl-C does.
+#[utoipa::path(
+    post, path = "/v1/sandboxes/{sandbox}/contexts/{context}/interrupt", tag = "contexts",
+    params(("sandbox" = String, Path), ("context" = String, Path)),
+    responses(
+        (status = 202, description = "It was interrupted", body = RunView),
+        (status = 204, description = "Nothing runs in it"),
+        (status = "default", description = "It is not there", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn interrupt(
+    State(served): State<Served>,
+    Extension(visitor): Extension<Visitor>,
+    Path((sandbox, context)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    visitor.check(Scope::Execute)?;
+    let (sandbox, context) = ids(&sandbox, &context)?;
+    let context = served.desk.sandbox(&visitor, &sandbox)?.context(&context)?;
+    Ok(match served.desk.interrupt_context(&visitor, &context) {
+        Some(run) => (StatusCode::ACCEPTED, axum::Json(RunView::from(&*run))).into_response(),
+        None => StatusCode::NO_CONTENT.into_response(),
+    })
+}
+
+/// Code for a context.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CodeBody {
+    /// The code, in the context's language.
+    code: String,
+    /// Wall time in milliseconds; the sandbox's limit where it is absent.
+    timeout_ms: Option<u64>,
+    /// What the code may do: open, standard or strict.
+    policy: Option<String>,
+    /// Answer at once; the execution goes on when the client goes away.
+    #[serde(default)]
+    detached: bool,
+}
+
+/// Run code in a context.
+///
+/// As for `/v1/executions`: the answer is the outcome, or its events. One at a time in a context.
+#[utoipa::path(
+    post, path = "/v1/sandboxes/{sandbox}/contexts/{context}/executions", tag = "contexts", request_body = CodeBody,
+    params(
+        ("sandbox" = String, Path), ("context" = String, Path),
+        ("Idempotency-Key" = Option<String>, Header, description = "Carried out once, however often it comes"),
+    ),
+    responses(
+        (status = 200, description = "It has ended", body = Outcome),
+        (status = 202, description = "It runs, detached", body = RunView),
+        (status = "default", description = "It was not begun", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn execute(
+    State(served): State<Served>,
+    Extension(visitor): Extension<Visitor>,
+    Path((sandbox, context)): Path<(String, String)>,
+    headers: HeaderMap,
+    Json { value, bytes }: Json<CodeBody>,
+) -> Result<Response, Problem> {
+    visitor.check(Scope::Execute)?;
+    let (sandbox, id) = ids(&sandbox, &context)?;
+    let context = served.desk.sandbox(&visitor, &sandbox)?.context(&id)?;
+    let target = format!("{sandbox}/{id}");
+    let mut request = ExecuteRequest::new(value.code, context.language(), Place::Context(context));
+    request.timeout_ms = value.timeout_ms;
+    request.policy = policy(value.policy.as_deref())?;
+    request.stdin = stdin(None);
+    let begin = Begin { work: Work::Context(sandbox, id), request };
+    begin_once(
+        &served,
+        &visitor,
+        Start { begin, detached: value.detached, target: &target, body: bytes },
+        &headers,
+    )
+    .await
+}

@@ -1,0 +1,283 @@
+//! Files of a sandbox: read in parts, written whole, listed, made, moved, removed.
+//!
+//! A path counts from `/workspace`; one that begins with a second slash, as in `/files//tmp/x`, is absolute.
+
+use super::{
+    archive,
+    body::{Asked, stream},
+    problem::Problem,
+    ranges::{self, Part},
+    served::{Served, id},
+    upload,
+    views::List,
+};
+use axum::{
+    Extension,
+    body::Body,
+    extract::{FromRequest, Multipart, Path, Request, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use desk::{Lease, Scope, Visitor};
+use protocol::guest::{Entry, EntryKind};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use tokio_util::io::ReaderStream;
+use utoipa::{IntoParams, ToSchema};
+
+const PIPE_BYTES: usize = 256 << 10;
+const DEPTH_MAX: u32 = 64;
+
+/// The sandbox, and the path in it.
+#[derive(Debug, Deserialize)]
+pub struct Place {
+    sandbox: String,
+    #[serde(default)]
+    path: String,
+}
+
+impl Place {
+    fn find(&self, served: &Served, visitor: &Visitor) -> Result<Lease, Problem> {
+        visitor.check(Scope::Execute)?;
+        Ok(served.desk.sandbox(visitor, &id(&self.sandbox)?)?)
+    }
+
+    fn path(&self) -> &str {
+        match self.path.as_str() {
+            "" => ".",
+            path => path,
+        }
+    }
+}
+
+/// What to do instead of reading.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct Reading {
+    /// List the directory.
+    list: Option<String>,
+    /// Levels that a list goes down, 1 to 64.
+    #[param(minimum = 1, maximum = 64)]
+    depth: Option<u32>,
+    /// Everything in the directory as one file: `tar`.
+    archive: Option<String>,
+    /// Tell what is there, without its bytes.
+    stat: Option<String>,
+}
+
+/// Read a file, or list a directory.
+///
+/// One range is honoured. Directories need `list`, `stat` or `archive=tar`.
+#[utoipa::path(
+    get, path = "/v1/sandboxes/{sandbox}/files/{path}", tag = "files",
+    params(("sandbox" = String, Path), ("path" = String, Path, description = "Below /workspace; absolute with a second slash"), Reading),
+    responses(
+        (status = 200, description = "Its bytes, or the list", content((String = "application/octet-stream"), (List<Entry> = "application/json"), (String = "application/x-tar"))),
+        (status = 206, description = "The part that was asked for", body = String, content_type = "application/octet-stream"),
+        (status = 304, description = "The client has it"),
+        (status = "default", description = "It cannot be read", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn read(
+    State(served): State<Served>,
+    Extension(visitor): Extension<Visitor>,
+    Path(place): Path<Place>,
+    Asked(reading): Asked<Reading>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let lease = place.find(&served, &visitor)?;
+    let path = place.path();
+    if reading.list.is_some() {
+        let depth = reading.depth.unwrap_or(1);
+        if !(1..=DEPTH_MAX).contains(&depth) {
+            return Err(Problem::request(format!("list {depth} levels: 1 to {DEPTH_MAX} are possible")));
+        }
+        let items = lease.sandbox().files().list(path, depth).await?;
+        return Ok(axum::Json(List { items, next_cursor: None }).into_response());
+    }
+    match reading.archive.as_deref() {
+        Some("tar") => return archive::tar(lease, path.to_owned()).await,
+        Some(other) => {
+            return Err(
+                Problem::request(format!("make an archive of kind {other:?}")).hint("`tar` is possible")
+            );
+        }
+        None => {}
+    }
+    let entry = lease.sandbox().files().stat(path).await?;
+    match (reading.stat, entry.kind) {
+        (Some(_), _) => Ok(axum::Json(entry).into_response()),
+        (None, EntryKind::Directory) => {
+            let problem =
+                Problem::new(StatusCode::CONFLICT, "directory", format!("read {path}: it is a directory"));
+            Err(problem.hint("add ?list or ?archive=tar"))
+        }
+        (None, EntryKind::Symlink) => Ok(send(lease, path, 0, u64::MAX).into_response()),
+        (None, _) => Ok(file(lease, path, &entry, &headers)),
+    }
+}
+
+fn file(lease: Lease, path: &str, entry: &Entry, headers: &HeaderMap) -> Response {
+    let tag = format!("\"{:x}-{:x}\"", entry.modified_ms, entry.size);
+    let mime = interpreter::guess_mime(path);
+    let shown = [
+        (header::ETAG, tag.clone()),
+        (header::CONTENT_TYPE, mime),
+        (header::ACCEPT_RANGES, "bytes".to_owned()),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+        // A page that code made must not act in this server's name.
+        (header::CONTENT_SECURITY_POLICY, "sandbox".to_owned()),
+    ];
+    match ranges::part(headers, entry.size, &tag) {
+        Part::Unchanged => (StatusCode::NOT_MODIFIED, shown).into_response(),
+        Part::Nowhere => {
+            let range = [(header::CONTENT_RANGE, format!("bytes */{}", entry.size))];
+            let what = format!("read this part of {path}: it has {} bytes", entry.size);
+            (range, Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, "range", what)).into_response()
+        }
+        Part::Whole => {
+            let length = [(header::CONTENT_LENGTH, entry.size.to_string())];
+            (shown, length, send(lease, path, 0, entry.size)).into_response()
+        }
+        Part::Bytes(from, to) => {
+            let more = [
+                (header::CONTENT_LENGTH, (to - from).to_string()),
+                (header::CONTENT_RANGE, format!("bytes {from}-{}/{}", to - 1, entry.size)),
+            ];
+            (StatusCode::PARTIAL_CONTENT, shown, more, send(lease, path, from, to - from)).into_response()
+        }
+    }
+}
+
+/// A part of a file as a body. It breaks off where the sandbox does.
+fn send(lease: Lease, path: &str, offset: u64, length: u64) -> Body {
+    let (writer, reader) = tokio::io::duplex(PIPE_BYTES);
+    let path = path.to_owned();
+    tokio::spawn(async move {
+        let sent = lease.sandbox().files().read_part(&path, offset, length, writer).await;
+        if let Err(error) = sent {
+            tracing::debug!("cannot {error}");
+        }
+    });
+    Body::from_stream(ReaderStream::new(reader))
+}
+
+/// How a file is written.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct Writing {
+    /// Permission bits in octal, such as 755; 644 where it is absent.
+    mode: Option<String>,
+}
+
+/// What was written.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Written {
+    /// Where.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// Write a file: the body, as it is, of any size.
+///
+/// Parents are made. The file appears whole or not at all.
+#[utoipa::path(
+    put, path = "/v1/sandboxes/{sandbox}/files/{path}", tag = "files",
+    params(("sandbox" = String, Path), ("path" = String, Path, description = "Below /workspace; absolute with a second slash"), Writing),
+    request_body(content = String, content_type = "application/octet-stream"),
+    responses(
+        (status = 201, description = "It is there", body = Written),
+        (status = "default", description = "It was not written", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn write(
+    State(served): State<Served>,
+    Extension(visitor): Extension<Visitor>,
+    Path(place): Path<Place>,
+    Asked(writing): Asked<Writing>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let lease = place.find(&served, &visitor)?;
+    let mode = match writing.mode.as_deref() {
+        None => 0o644,
+        Some(text) => u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777).ok_or_else(|| {
+            Problem::request(format!("use {text:?} as permission bits")).hint("for example ?mode=755")
+        })?,
+    };
+    let size = lease.sandbox().files().write(place.path(), stream(body), mode).await?;
+    let written = Written { path: place.path().to_owned(), size };
+    Ok((StatusCode::CREATED, axum::Json(written)).into_response())
+}
+
+/// What to do at a path.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct Doing {
+    /// Make a directory and its parents.
+    mkdir: Option<String>,
+    /// Move it there.
+    r#move: Option<String>,
+}
+
+/// Make a directory (`?mkdir`), move something (`?move=TO`), or write the files of a form into a directory.
+#[utoipa::path(
+    post, path = "/v1/sandboxes/{sandbox}/files/{path}", tag = "files",
+    params(("sandbox" = String, Path), ("path" = String, Path, description = "Below /workspace; absolute with a second slash"), Doing),
+    responses(
+        (status = 201, description = "It was made or written", body = List<Written>),
+        (status = 204, description = "It was moved"),
+        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn act(
+    State(served): State<Served>,
+    Extension(visitor): Extension<Visitor>,
+    Path(place): Path<Place>,
+    Asked(doing): Asked<Doing>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let lease = place.find(&served, &visitor)?;
+    let files = lease.sandbox().files();
+    match (doing.mkdir, doing.r#move) {
+        (Some(_), None) => {
+            files.make_dir(place.path()).await?;
+            let made = vec![Written { path: place.path().to_owned(), size: 0 }];
+            Ok((StatusCode::CREATED, axum::Json(List { items: made, next_cursor: None })).into_response())
+        }
+        (None, Some(to)) => {
+            files.rename(place.path(), &to).await?;
+            Ok(StatusCode::NO_CONTENT.into_response())
+        }
+        (None, None) => {
+            let form = Multipart::from_request(request, &served)
+                .await
+                .map_err(|_| Problem::request("do this: it has ?mkdir, ?move=TO or the files of a form"))?;
+            upload::form(lease.sandbox().clone(), place.path(), form).await
+        }
+        (Some(_), Some(_)) => Err(Problem::request("make and move at once")),
+    }
+}
+
+/// Remove a file, or a directory with all that is in it.
+#[utoipa::path(
+    delete, path = "/v1/sandboxes/{sandbox}/files/{path}", tag = "files",
+    params(("sandbox" = String, Path), ("path" = String, Path, description = "Below /workspace; absolute with a second slash")),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = "default", description = "It was not removed", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn delete(
+    State(served): State<Served>,
+    Extension(visitor): Extension<Visitor>,
+    Path(place): Path<Place>,
+) -> Result<StatusCode, Problem> {
+    let lease = place.find(&served, &visitor)?;
+    let sandbox = Arc::clone(lease.sandbox());
+    sandbox.files().remove(place.path()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

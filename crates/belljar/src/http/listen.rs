@@ -1,0 +1,89 @@
+//! Takes connections, no more than there is room for and only from clients that do not dawdle, until it is told to stop.
+
+use super::{routes::router, served::Served};
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+    service::TowerToHyperService,
+};
+use std::{future::Future, sync::Arc, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+
+/// How long the head of a request may take, also the first one and the next one of a connection.
+const HEAD_TIME: Duration = Duration::from_secs(20);
+/// Longest head, in bytes.
+const HEAD_BYTES: usize = 64 << 10;
+/// How long answers may still be written after everything has ended.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// How much at once, and how it ends.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Connections at once.
+    pub connections: usize,
+    /// How long executions may still run after the server was told to stop.
+    pub grace: Duration,
+}
+
+/// Serves until `stop` is done; then lets what runs end within the grace, or until `hurry` is done. Returns when no
+/// sandbox is left.
+pub async fn listen(
+    listener: TcpListener,
+    served: Served,
+    bounds: Bounds,
+    stop: impl Future<Output = ()>,
+    hurry: impl Future<Output = ()>,
+) {
+    let service = router(served.clone());
+    let graceful = GracefulShutdown::new();
+    let room = Arc::new(Semaphore::new(bounds.connections));
+    tokio::pin!(stop);
+    loop {
+        let accepted = async {
+            let place = room.clone().acquire_owned().await;
+            (listener.accept().await, place)
+        };
+        let (accepted, place) = tokio::select! {
+            accepted = accepted => accepted,
+            () = &mut stop => break,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let connection = graceful.watch(connect(stream, service.clone()));
+                tokio::spawn(async move {
+                    if let Err(error) = connection.await {
+                        tracing::debug!("a connection broke off: {error}");
+                    }
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                // No descriptor is left, or a client was gone at once: neither is solved by trying at once.
+                tracing::warn!("cannot accept a connection: {error}");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+    drop(listener);
+    served.desk.stop();
+    let over = tokio::spawn(graceful.shutdown());
+    tokio::select! {
+        () = served.desk.close(bounds.grace) => {}
+        () = hurry => served.desk.close(Duration::ZERO).await,
+    }
+    let _ = tokio::time::timeout(LAST_WORDS, over).await;
+}
+
+fn connect(
+    stream: TcpStream,
+    service: axum::Router,
+) -> http1::Connection<TokioIo<TcpStream>, TowerToHyperService<axum::Router>> {
+    let _ = stream.set_nodelay(true);
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_buf_size(HEAD_BYTES);
+    builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+}

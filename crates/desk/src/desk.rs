@@ -1,0 +1,169 @@
+//! The desk itself: what all its parts share.
+
+use crate::{
+    DeskError, Machine, QueueState, Visitor,
+    once::Once,
+    queue::{Bounds, Queue},
+    reaper,
+    record::Record,
+    runs::Runs,
+    sandboxes::Sandboxes,
+};
+use interpreter::Interpreter;
+use journal::{Journal, RunEntry, RunSummary};
+use policy::Policy;
+use protocol::ExecutionId;
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+/// How a desk is set up.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What is shared out.
+    pub machine: Machine,
+    /// Requests that wait at most.
+    pub waiting_max: usize,
+    /// How long one waits at most.
+    pub wait_max: Duration,
+    /// Sandboxes that are kept at most.
+    pub sandboxes_max: usize,
+    /// How long a sandbox is kept without being used, where its caller says nothing.
+    pub ttl: Duration,
+    /// What code may do where a request brings no policy of its own; the interpreter's.
+    pub policy: Arc<Policy>,
+    /// Where executions are written down.
+    pub journal: Option<Journal>,
+    /// A folder for the locks of servers that write there.
+    pub locks: PathBuf,
+}
+
+/// The desk. Clones share everything.
+#[derive(Clone)]
+pub struct Desk {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    interpreter: Interpreter,
+    settings: Settings,
+    queue: Queue,
+    sandboxes: Sandboxes,
+    runs: Runs,
+    once: Once,
+    record: Record,
+    closing: AtomicBool,
+}
+
+impl Desk {
+    /// In front of this interpreter. Must be called inside the runtime.
+    pub async fn open(interpreter: Interpreter, settings: Settings) -> Desk {
+        let record = match &settings.journal {
+            Some(journal) => Record::open(journal.clone(), &settings.locks).await,
+            None => Record::none(),
+        };
+        let bounds = Bounds {
+            whole: settings.machine.promised(),
+            waiting_max: settings.waiting_max,
+            wait_max: settings.wait_max,
+        };
+        let (sandboxes, runs, once) = Default::default();
+        let (queue, closing) = (Queue::new(bounds), AtomicBool::new(false));
+        let shared = Shared { interpreter, settings, queue, sandboxes, runs, once, record, closing };
+        let desk = Desk { shared: Arc::new(shared) };
+        tokio::spawn(reaper::reap(WeakDesk(Arc::downgrade(&desk.shared))));
+        desk
+    }
+
+    /// What runs the code.
+    pub fn interpreter(&self) -> &Interpreter {
+        &self.shared.interpreter
+    }
+
+    /// How it was set up.
+    pub fn settings(&self) -> &Settings {
+        &self.shared.settings
+    }
+
+    /// How much waits and runs.
+    pub fn queue_state(&self) -> QueueState {
+        self.shared.queue.look()
+    }
+
+    /// Sandboxes that are kept.
+    pub fn sandbox_count(&self) -> usize {
+        self.shared.sandboxes.count()
+    }
+
+    /// Whether it begins nothing any more.
+    pub fn is_closing(&self) -> bool {
+        self.shared.closing.load(Ordering::Acquire)
+    }
+
+    /// The visitor's executions in the journal, the newest first; `before` continues after the last one of a page.
+    ///
+    /// # Errors
+    /// When there is no journal, or it cannot be read.
+    pub async fn recorded(
+        &self,
+        visitor: &Visitor,
+        limit: u32,
+        before: Option<&ExecutionId>,
+    ) -> Result<Vec<RunSummary>, DeskError> {
+        Ok(self.journal()?.runs(&visitor.caller().0, limit, before).await?)
+    }
+
+    /// One execution in the journal with everything.
+    ///
+    /// # Errors
+    /// When there is no journal, it cannot be read, or there is none of that id.
+    pub async fn recorded_one(&self, visitor: &Visitor, id: &ExecutionId) -> Result<RunEntry, DeskError> {
+        Ok(self.journal()?.run(&visitor.caller().0, id).await?)
+    }
+
+    /// The journal.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn journal(&self) -> Result<&Journal, DeskError> {
+        self.shared.record.journal.as_ref().ok_or(DeskError::NoJournal)
+    }
+
+    pub(crate) fn begin_closing(&self) {
+        self.shared.closing.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn queue(&self) -> &Queue {
+        &self.shared.queue
+    }
+
+    pub(crate) fn sandboxes(&self) -> &Sandboxes {
+        &self.shared.sandboxes
+    }
+
+    pub(crate) fn runs(&self) -> &Runs {
+        &self.shared.runs
+    }
+
+    pub(crate) fn once_table(&self) -> &Once {
+        &self.shared.once
+    }
+
+    pub(crate) fn record(&self) -> &Record {
+        &self.shared.record
+    }
+}
+
+/// A desk that may be gone.
+pub(crate) struct WeakDesk(Weak<Shared>);
+
+impl WeakDesk {
+    pub fn upgrade(&self) -> Option<Desk> {
+        Some(Desk { shared: self.0.upgrade()? })
+    }
+}

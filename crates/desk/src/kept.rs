@@ -1,0 +1,200 @@
+//! A sandbox that is kept between requests, with its contexts: until it is deleted, or nobody used it for its time to
+//! live.
+
+use crate::{DeskError, queue::Permit};
+use chrono::{DateTime, TimeDelta, Utc};
+use interpreter::{Caller, Context, ContextRequest, Sandbox};
+use protocol::{ContextId, SandboxId};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::time::Instant;
+
+/// Contexts of one sandbox at most; its limit of processes may allow fewer.
+const CONTEXTS_MAX: usize = 64;
+
+/// What a context was asked to be, so that it can be made again.
+#[derive(Clone)]
+struct Room {
+    context: Arc<Context>,
+    request: ContextRequest,
+}
+
+/// A sandbox that is kept.
+pub struct Kept {
+    sandbox: Arc<Sandbox>,
+    /// What is installed.
+    pub template: Option<String>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    contexts: Mutex<BTreeMap<ContextId, Room>>,
+    state: Mutex<State>,
+    _permit: Permit,
+}
+
+struct State {
+    ttl: Duration,
+    metadata: BTreeMap<String, String>,
+    leases: usize,
+    last: Instant,
+}
+
+/// Keeps a sandbox from expiring while it is used; its time to live begins anew afterwards.
+pub struct Lease(Arc<Kept>);
+
+impl std::ops::Deref for Lease {
+    type Target = Kept;
+    fn deref(&self) -> &Kept {
+        &self.0
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.leases -= 1;
+        state.last = Instant::now();
+    }
+}
+
+impl Kept {
+    pub(crate) fn new(
+        sandbox: Arc<Sandbox>,
+        template: Option<String>,
+        ttl: Duration,
+        metadata: BTreeMap<String, String>,
+        permit: Permit,
+    ) -> Arc<Kept> {
+        let state = State { ttl, metadata, leases: 0, last: Instant::now() };
+        Arc::new(Kept {
+            sandbox,
+            template,
+            created_at: Utc::now(),
+            contexts: Mutex::default(),
+            state: Mutex::new(state),
+            _permit: permit,
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn contexts_now(&self) -> MutexGuard<'_, BTreeMap<ContextId, Room>> {
+        self.contexts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins to use it.
+    pub(crate) fn lease(self: &Arc<Self>) -> Lease {
+        self.state().leases += 1;
+        Lease(self.clone())
+    }
+
+    /// The sandbox.
+    pub fn sandbox(&self) -> &Arc<Sandbox> {
+        &self.sandbox
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &SandboxId {
+        self.sandbox.id()
+    }
+
+    /// Whose it is.
+    pub fn caller(&self) -> &Caller {
+        self.sandbox.caller()
+    }
+
+    /// How long it is kept without being used.
+    pub fn ttl(&self) -> Duration {
+        self.state().ttl
+    }
+
+    /// When it ends where nobody uses it any more.
+    pub fn expires_at(&self) -> DateTime<Utc> {
+        let state = self.state();
+        let unused = if state.leases > 0 { Duration::ZERO } else { state.last.elapsed() };
+        let left = TimeDelta::from_std(state.ttl.saturating_sub(unused)).unwrap_or(TimeDelta::MAX);
+        Utc::now().checked_add_signed(left).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+
+    /// What its caller noted about it.
+    pub fn metadata(&self) -> BTreeMap<String, String> {
+        self.state().metadata.clone()
+    }
+
+    /// Whether it must go.
+    pub(crate) fn has_expired(&self) -> bool {
+        let state = self.state();
+        !self.sandbox.is_alive() || state.leases == 0 && state.last.elapsed() >= state.ttl
+    }
+
+    pub(crate) fn set(&self, ttl: Option<Duration>, metadata: Option<BTreeMap<String, String>>) {
+        let mut state = self.state();
+        state.last = Instant::now();
+        state.ttl = ttl.unwrap_or(state.ttl);
+        if let Some(metadata) = metadata {
+            state.metadata = metadata;
+        }
+    }
+
+    /// Makes a context, which is kept as long as the sandbox.
+    ///
+    /// # Errors
+    /// When there are too many, the request contradicts itself or the sandbox is gone.
+    pub async fn create_context(&self, request: ContextRequest) -> Result<Arc<Context>, DeskError> {
+        self.contexts_now().retain(|_, room| room.context.is_alive() || room.context.is_busy());
+        if self.contexts_now().len() >= CONTEXTS_MAX {
+            let what = format!("make another context: {} has {CONTEXTS_MAX} already", self.id());
+            return Err(DeskError::Conflict { what });
+        }
+        let context = self.sandbox.create_context(request.clone()).await?;
+        let room = Room { context: context.clone(), request };
+        self.contexts_now().insert(context.id().clone(), room);
+        Ok(context)
+    }
+
+    /// Its contexts, in the order of their ids.
+    pub fn contexts(&self) -> Vec<Arc<Context>> {
+        self.contexts_now().values().map(|room| room.context.clone()).collect()
+    }
+
+    /// A context.
+    ///
+    /// # Errors
+    /// When there is none of that id.
+    pub fn context(&self, id: &ContextId) -> Result<Arc<Context>, DeskError> {
+        let found = self.contexts_now().get(id).map(|room| room.context.clone());
+        found.ok_or_else(|| DeskError::NotFound { what: format!("the context {id}") })
+    }
+
+    /// Ends a context with every process that was started in it.
+    ///
+    /// # Errors
+    /// When there is none of that id.
+    pub fn delete_context(&self, id: &ContextId) -> Result<(), DeskError> {
+        let removed = self.contexts_now().remove(id);
+        let room = removed.ok_or_else(|| DeskError::NotFound { what: format!("the context {id}") })?;
+        room.context.kill();
+        Ok(())
+    }
+
+    /// A new context in the place of this one, which ends.
+    ///
+    /// # Errors
+    /// When there is none of that id, or the sandbox is gone.
+    pub async fn restart_context(&self, id: &ContextId) -> Result<Arc<Context>, DeskError> {
+        let request = self.contexts_now().get(id).map(|room| room.request.clone());
+        let request = request.ok_or_else(|| DeskError::NotFound { what: format!("the context {id}") })?;
+        self.delete_context(id)?;
+        self.create_context(request).await
+    }
+
+    /// Destroys it; what runs in it ends as `lost`.
+    pub(crate) async fn destroy(&self) {
+        self.sandbox.destroy().await;
+        self.contexts_now().clear();
+    }
+}

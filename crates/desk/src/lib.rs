@@ -1,0 +1,39 @@
+//! The desk: who comes in, who waits, and what is kept for whom between two requests.
+//!
+//! In front of the interpreter, for edges whose callers come and go: keys, the queue, sandboxes with a time to live,
+//! executions whose events can be read again, the record in the journal. Knows nothing of HTTP.
+
+mod access;
+mod allowance;
+mod close;
+mod desk;
+mod error;
+mod kept;
+mod keys;
+mod log;
+mod machine;
+mod once;
+mod pages;
+mod queue;
+mod reaper;
+mod record;
+mod run;
+mod runs;
+mod sandboxes;
+mod visitor;
+
+pub use access::Scope;
+pub use allowance::KeyLimits;
+pub use desk::{Desk, Settings};
+pub use error::DeskError;
+pub use kept::{Kept, Lease};
+pub use keys::{Key, KeyError, Keys, NewKey};
+pub use log::{After, Events};
+pub use machine::Machine;
+pub use once::{Made, Repeat};
+pub use pages::Page;
+pub use queue::{QueueState, Want};
+pub use run::{Kind, Run};
+pub use runs::{Begin, File, Work};
+pub use sandboxes::{Change, NewSandbox};
+pub use visitor::Visitor;

@@ -56,7 +56,7 @@ impl Run {
             id: execution.id().clone(),
             kind,
             sandbox: execution.sandbox().map(|sandbox| sandbox.id().clone()),
-            language: context.as_ref().map_or(Language::Bash, |context| context.language()),
+            language: execution.language(),
             context: context.map(|context| context.id().clone()),
             started_at: Utc::now(),
             caller: caller.clone(),

@@ -71,6 +71,11 @@ impl Execution {
         &self.id
     }
 
+    /// Its language; Bash for a command.
+    pub fn language(&self) -> Language {
+        self.language
+    }
+
     /// The context that it runs in; `None` for a command, and where the code was refused before there was one.
     pub fn context(&self) -> Option<Arc<Context>> {
         self.context.clone()

@@ -1,0 +1,150 @@
+//! How a server ends: with a grace, in a hurry, or killed; and that nothing is left behind.
+
+use crate::server::{Server, client, text};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+fn signal(server: &Server, signal: Signal) {
+    kill_process(Pid::from_child(&server.child), signal).expect("signal");
+}
+
+/// Waits for its end; gives back the exit code.
+async fn end(server: &mut Server) -> Option<i32> {
+    for _ in 0..300 {
+        if let Some(status) = server.child.try_wait().unwrap() {
+            return status.code();
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it goes on");
+}
+
+/// Processes whose environment or command names this mark.
+fn marked(mark: &str) -> usize {
+    let lines = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
+        let path = entry.ok()?.path();
+        let line = std::fs::read(path.join("cmdline")).ok()?;
+        Some(String::from_utf8_lossy(&line).into_owned())
+    });
+    lines.filter(|line| line.contains(mark)).count()
+}
+
+async fn until(mark: &str, count: usize) {
+    for _ in 0..200 {
+        if marked(mark) == count {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{} processes of the sandboxes, not {count}", marked(mark));
+}
+
+#[tokio::test]
+async fn what_runs_may_end_within_the_grace() {
+    let Some(mut server) = Server::start(&["--grace", "20"]) else { return };
+    let body = json!({"code": "import time; print('up', flush=True); time.sleep(2); print('done')"});
+    let (address, client) = (server.address.clone(), client());
+    let running = tokio::spawn(async move {
+        let sent = client.post(format!("http://{address}/v1/executions")).json(&body).send().await;
+        sent.unwrap().json::<serde_json::Value>().await.unwrap()
+    });
+    server.sandbox().await;
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    signal(&server, Signal::TERM);
+    assert_eq!(running.await.unwrap()["stdout"], "up\ndone\n");
+    assert_eq!(end(&mut server).await, Some(0));
+}
+
+#[tokio::test]
+async fn a_second_signal_hurries() {
+    let Some(mut server) = Server::start(&["--grace", "600"]) else { return };
+    let mark = format!("sleep 98{}", std::process::id());
+    let sandbox = server.sandbox().await;
+    let command =
+        json!({"argv": mark.split(' ').collect::<Vec<_>>(), "background": true, "timeout_ms": 600000});
+    server.post(&format!("{sandbox}/commands"), command).await;
+    let mark = mark.replace(' ', "\0");
+    until(&mark, 1).await;
+    signal(&server, Signal::TERM);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(server.child.try_wait().unwrap().is_none(), "it waits");
+    let began = Instant::now();
+    signal(&server, Signal::INT);
+    assert_eq!(end(&mut server).await, Some(0));
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    until(&mark, 0).await;
+}
+
+#[tokio::test]
+async fn a_killed_server_leaves_nothing_and_what_ran_is_lost() {
+    let Some(mut server) = Server::start(&[]) else { return };
+    let mark = format!("97{}", std::process::id());
+    let mut lost = Vec::new();
+    for _ in 0..3 {
+        let sandbox = server.sandbox().await;
+        let command = json!({"argv": ["sleep", mark], "background": true, "timeout_ms": 600000});
+        lost.push(text(&server.post(&format!("{sandbox}/commands"), command).await.1, "id"));
+        let (_, outcome) = server.post("/v1/executions", json!({"code": "1"})).await;
+        assert_eq!(outcome["status"], "ok");
+        until(&mark, 1).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        server.child.kill().unwrap();
+        server.child.wait().unwrap();
+        until(&mark, 0).await;
+        let folder = std::mem::replace(&mut server.folder, tempfile::tempdir().unwrap());
+        server = Server::start_in(folder, &[]);
+    }
+    let (_, recorded) = server.get("/v1/journal/executions").await;
+    let status = |id: &str| {
+        let runs = recorded["items"].as_array().unwrap();
+        runs.iter().find(|run| run["id"] == id).unwrap_or_else(|| panic!("{recorded}"))["status"].clone()
+    };
+    for id in &lost {
+        assert_eq!(status(id), "lost", "{recorded}");
+    }
+    assert_eq!(recorded["items"].as_array().unwrap().iter().filter(|run| run["status"] == "ok").count(), 3);
+}
+
+#[tokio::test]
+async fn too_much_at_once_ends_in_answers() {
+    let Some(server) = Server::start(&["--queue", "20", "--queue-wait", "20"]) else { return };
+    let server = std::sync::Arc::new(server);
+    let ask = |at: u32| {
+        let server = server.clone();
+        async move {
+            server
+                .post(
+                    "/v1/executions",
+                    json!({"code": format!("print({at})"), "limits": {"cpu_millis": 2000}}),
+                )
+                .await
+        }
+    };
+    let asked: Vec<_> = (0..200).map(|at| tokio::spawn(ask(at))).collect();
+    let mut counts = std::collections::BTreeMap::new();
+    for (at, asked) in asked.into_iter().enumerate() {
+        let (status, body) = asked.await.unwrap();
+        *counts.entry(status).or_insert(0) += 1;
+        match status {
+            200 => assert_eq!(body["stdout"], format!("{at}\n"), "{body}"),
+            429 => assert!(body["code"] == "busy" && body["queue"]["waiting_max"] == 20, "{body}"),
+            _ => panic!("{status} {body}"),
+        }
+    }
+    assert!(counts[&200] >= 20 && counts.contains_key(&429), "{counts:?}");
+    server.idle().await;
+}
+
+#[tokio::test]
+async fn clients_that_dawdle_are_left() {
+    use std::io::{Read, Write};
+    let Some(server) = Server::start(&[]) else { return };
+    let mut socket = std::net::TcpStream::connect(&server.address).unwrap();
+    socket.write_all(b"GET /healthz HTTP/1.1\r\nhost: ").unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(40))).unwrap();
+    let began = Instant::now();
+    let mut rest = Vec::new();
+    let _ = socket.read_to_end(&mut rest);
+    assert!((15..35).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+}

@@ -1,0 +1,15 @@
+//! The HTTP server as its clients meet it: the real binary, real sandboxes, real requests.
+
+// Shared with the tests of the command line, which use more of it.
+#[allow(dead_code)]
+#[path = "../cli/program.rs"]
+mod program;
+
+mod access;
+mod ends;
+mod executions;
+mod files;
+mod guide;
+mod interface;
+mod sandboxes;
+mod server;

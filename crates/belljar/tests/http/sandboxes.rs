@@ -1,0 +1,128 @@
+//! Sandboxes that are kept, with contexts and commands in them.
+
+use crate::server::{Server, events, json, text};
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+#[tokio::test]
+async fn a_context_keeps_its_variables_until_it_is_restarted() {
+    let Some(server) = Server::start(&[]) else { return };
+    let sandbox = server.sandbox().await;
+    let context = server.context(&sandbox).await;
+    let run = async |context: &str, code: &str| {
+        server.post(&format!("{context}/executions"), json!({"code": code})).await.1
+    };
+    run(&context, "x = 20").await;
+    assert_eq!(run(&context, "x + 1").await["results"][0]["data"]["text/plain"], "21");
+
+    let (status, fresh) = server.post(&format!("{context}/restart"), json!({})).await;
+    assert_eq!(status, 201, "{fresh}");
+    let fresh = format!("{sandbox}/contexts/{}", text(&fresh, "id"));
+    assert_eq!(run(&fresh, "x").await["error"]["name"], "NameError");
+    assert_eq!(server.post(&format!("{context}/executions"), json!({"code": "1"})).await.0, 404);
+
+    let slow = json!({"code": "import time; time.sleep(60)", "detached": true});
+    let (_, running) = server.post(&format!("{fresh}/executions"), slow.clone()).await;
+    let (status, busy) = server.post(&format!("{fresh}/executions"), json!({"code": "1"})).await;
+    assert_eq!((status, &busy["code"]), (409, &json!("context_busy")));
+    let (status, interrupted) = server.post(&format!("{fresh}/interrupt"), json!({})).await;
+    assert_eq!((status, &interrupted["id"]), (202, &running["id"]));
+    let place = format!("/v1/executions/{}?wait_ms=10000", text(&running, "id"));
+    assert_eq!(server.get(&place).await.1["outcome"]["status"], "cancelled");
+    assert_eq!(server.post(&format!("{fresh}/interrupt"), json!({})).await.0, 204);
+
+    let (_, list) = server.get(&format!("{sandbox}/contexts")).await;
+    assert_eq!(list["items"].as_array().unwrap().len(), 1);
+    assert_eq!(server.delete(&fresh).await.0, 204);
+    assert_eq!(server.delete(&fresh).await.0, 404);
+    assert_eq!(server.delete(&sandbox).await.0, 204);
+    server.idle().await;
+}
+
+#[tokio::test]
+async fn sandboxes_are_listed_changed_and_expire() {
+    let Some(server) = Server::start(&["--sandboxes", "3"]) else { return };
+    let mut ids = Vec::new();
+    for team in ["a", "b", "a"] {
+        let body =
+            json!({"metadata": {"team": team}, "ttl_seconds": 60, "limits": {"memory_bytes": 134217728}});
+        ids.push(text(&server.post("/v1/sandboxes", body).await.1, "id"));
+    }
+    let (status, full) = server.post("/v1/sandboxes", json!({})).await;
+    assert_eq!((status, &full["code"]), (429, &json!("sandboxes_full")));
+    let of = |list: &Value| {
+        list["items"].as_array().unwrap().iter().map(|one| text(one, "id")).collect::<Vec<_>>()
+    };
+    let (_, first) = server.get("/v1/sandboxes?limit=2").await;
+    let (_, rest) =
+        server.get(&format!("/v1/sandboxes?limit=2&cursor={}", text(&first, "next_cursor"))).await;
+    let mut all = [of(&first), of(&rest)].concat();
+    assert!(all.is_sorted() && rest["next_cursor"].is_null());
+    all.sort();
+    let mut known = ids.clone();
+    known.sort();
+    assert_eq!(all, known);
+    assert_eq!(of(&server.get("/v1/sandboxes?metadata=team=a").await.1).len(), 2);
+    for query in ["limit=0", "limit=x", "cursor=x", "metadata=x", "nonsense=1"] {
+        let status = server.get(&format!("/v1/sandboxes?{query}")).await.0;
+        assert!((400..=404).contains(&status), "{query}: {status}");
+    }
+
+    let place = format!("/v1/sandboxes/{}", ids[0]);
+    let change = async |body: Value| {
+        json(server.request(Method::PATCH, &place).json(&body).send().await.unwrap()).await
+    };
+    let (status, changed) = change(json!({"ttl_seconds": 1, "metadata": {"x": "y"}})).await;
+    assert_eq!((status, &changed["metadata"]), (200, &json!({"x": "y"})));
+    assert_eq!(change(json!({"ttl_seconds": 0})).await.0, 400);
+    let began = Instant::now();
+    while server.get(&place).await.0 == 200 {
+        assert!(began.elapsed() < Duration::from_secs(5));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(began.elapsed() > Duration::from_millis(800));
+    assert_eq!(server.get(&format!("/v1/sandboxes/{}/metrics", ids[1])).await.0, 200);
+}
+
+#[tokio::test]
+async fn commands_stream_read_and_take_signals() {
+    let Some(server) = Server::start(&[]) else { return };
+    let sandbox = server.sandbox().await;
+    let commands = format!("{sandbox}/commands");
+    let (_, outcome) = server.post(&commands, json!({"command": "echo a; echo b >&2; exit 3"})).await;
+    assert_eq!(
+        (&outcome["stdout"], &outcome["stderr"], &outcome["exit_code"]),
+        (&json!("a\n"), &json!("b\n"), &json!(3))
+    );
+    let (_, outcome) = server.post(&commands, json!({"argv": ["/bin/echo", "$HOME"]})).await;
+    assert_eq!(outcome["stdout"], "$HOME\n");
+    assert_eq!(server.post(&commands, json!({"command": "a", "argv": ["b"]})).await.0, 400);
+
+    let (status, cat) =
+        server.post(&commands, json!({"command": "cat", "stdin_open": true, "background": true})).await;
+    assert_eq!(status, 202);
+    let place = format!("{commands}/{}", text(&cat, "id"));
+    for (path, body) in [("/stdin", "one\n"), ("/stdin?end=true", "two\n")] {
+        let sent = server.request(Method::POST, &format!("{place}{path}")).body(body).send().await.unwrap();
+        assert_eq!(sent.status(), 204);
+    }
+    let ask = server.request(Method::GET, &place).header("accept", "text/event-stream").send().await.unwrap();
+    let told = events(&ask.text().await.unwrap());
+    let said: String = told.iter().filter_map(|(_, _, data)| data["text"].as_str()).collect();
+    assert_eq!(said, "one\ntwo\n");
+    let late = server.request(Method::POST, &format!("{place}/stdin")).body("x").send().await.unwrap();
+    assert_eq!(late.status(), 409);
+
+    let (_, sleeps) = server.post(&commands, json!({"command": "sleep 60", "background": true})).await;
+    let place = format!("{commands}/{}", text(&sleeps, "id"));
+    assert_eq!(server.post(&format!("{place}/signal"), json!({"signal": "SIGNONE"})).await.0, 400);
+    assert_eq!(server.post(&format!("{place}/signal"), json!({"signal": "SIGTERM"})).await.0, 204);
+    let ended = format!("/v1/executions/{}?wait_ms=10000", text(&sleeps, "id"));
+    assert_eq!(server.get(&ended).await.1["outcome"]["exit_code"], 143);
+    assert_eq!(server.get(&commands).await.1["items"].as_array().unwrap().len(), 4);
+    let (_, sleeps) = server.post(&commands, json!({"command": "sleep 60", "background": true})).await;
+    assert_eq!(server.delete(&format!("{commands}/{}", text(&sleeps, "id"))).await.1["status"], "cancelled");
+    let other = server.sandbox().await;
+    assert_eq!(server.get(&format!("{other}/commands/{}", text(&sleeps, "id"))).await.0, 404);
+}

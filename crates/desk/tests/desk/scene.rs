@@ -1,0 +1,51 @@
+//! A desk with fake sandboxes, and short ways to use it.
+
+use desk::{Begin, Desk, Machine, NewSandbox, Run, Settings, Visitor, Work};
+use interpreter::{ContextRequest, ExecuteRequest, Interpreter, Place, SandboxRequest, backend::fake::Fake};
+use journal::Journal;
+use policy::Policy;
+use protocol::{ContextId, Language, SandboxId};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+
+/// A desk and the backend behind it.
+pub async fn open(journal: Option<Journal>, locks: &Path) -> (Desk, Fake) {
+    let fake = Fake::honest();
+    let settings = interpreter::Settings::new("/nonexistent");
+    let interpreter = Interpreter::with_backends(settings, vec![Arc::new(fake.clone())]).unwrap();
+    let settings = Settings {
+        machine: Machine { cpu_millis: 1000, memory_bytes: 64 << 30 },
+        waiting_max: 4,
+        wait_max: Duration::from_secs(2),
+        sandboxes_max: 8,
+        ttl: Duration::from_secs(60),
+        policy: Arc::new(Policy::default()),
+        journal,
+        locks: locks.to_owned(),
+    };
+    (Desk::open(interpreter, settings).await, fake)
+}
+
+/// The same without a journal.
+pub async fn simple() -> (Desk, Fake) {
+    open(None, Path::new("/nonexistent")).await
+}
+
+/// A sandbox with this time to live, and a context in it.
+pub async fn sandbox(desk: &Desk, visitor: &Visitor, ttl: Duration) -> (SandboxId, ContextId) {
+    let new = NewSandbox { sandbox: SandboxRequest::default(), ttl: Some(ttl), metadata: BTreeMap::new() };
+    let lease = desk.create_sandbox(visitor, new).await.unwrap();
+    let context = lease.create_context(ContextRequest::default()).await.unwrap();
+    (lease.id().clone(), context.id().clone())
+}
+
+/// A request for code of the fake language.
+pub fn begin(code: &str, work: Work) -> Begin {
+    let place = Place::Fresh(SandboxRequest::default());
+    Begin { work, request: ExecuteRequest::new(code, Language::Python, place) }
+}
+
+/// Code in a sandbox of its own.
+pub async fn fresh(desk: &Desk, visitor: &Visitor, code: &str) -> Arc<Run> {
+    let work = Work::Fresh(SandboxRequest::default(), Vec::new());
+    desk.execute(visitor, begin(code, work)).await.unwrap()
+}

@@ -9,7 +9,7 @@ use ::policy::Policy;
 use desk::{Desk, Keys, Machine, Settings};
 use interpreter::{Interpreter, Preload};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -168,7 +168,7 @@ async fn open_desk(args: &ServeArgs, site: &Site, policy: Arc<Policy>) -> Done<D
     Ok(Desk::open(interpreter, settings).await)
 }
 
-async fn open_journal(path: &PathBuf) -> Done<Journal> {
+async fn open_journal(path: &Path) -> Done<Journal> {
     Journal::open(path).await.map_err(log::journal_failure)
 }
 

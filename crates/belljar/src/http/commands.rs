@@ -92,7 +92,7 @@ impl CommandBody {
     responses(
         (status = 200, description = "It has ended", body = Outcome),
         (status = 202, description = "It runs in the background", body = RunView),
-        (status = "default", description = "It was not begun", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It was not begun", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn create(
@@ -126,7 +126,7 @@ pub async fn create(
     get, path = "/v1/sandboxes/{sandbox}/commands", tag = "commands", params(("sandbox" = String, Path), Part),
     responses(
         (status = 200, description = "One page", body = List<RunView>),
-        (status = "default", description = "The sandbox is not there", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "The sandbox is not there", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn index(
@@ -160,7 +160,7 @@ fn find(served: &Served, visitor: &Visitor, (sandbox, command): (&str, &str)) ->
     params(("sandbox" = String, Path), ("command" = String, Path)),
     responses(
         (status = 200, description = "Where it stands", body = RunView),
-        (status = "default", description = "It is not there", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It is not there", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn get(
@@ -179,7 +179,7 @@ pub async fn get(
     params(("sandbox" = String, Path), ("command" = String, Path)),
     responses(
         (status = 200, description = "It has ended", body = Outcome),
-        (status = "default", description = "It is not there", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It is not there", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn delete(
@@ -209,7 +209,7 @@ pub struct Last {
     request_body(content = String, content_type = "application/octet-stream"),
     responses(
         (status = 204, description = "It was sent"),
-        (status = "default", description = "It does not read any", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It does not read any", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn write(
@@ -239,7 +239,7 @@ pub struct SignalBody {
     params(("sandbox" = String, Path), ("command" = String, Path)),
     responses(
         (status = 204, description = "It was sent"),
-        (status = "default", description = "It was not sent", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It was not sent", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn signal(

@@ -41,7 +41,7 @@ pub struct ContextBody {
     params(("sandbox" = String, Path), ("Idempotency-Key" = Option<String>, Header, description = "Carried out once, however often it comes")),
     responses(
         (status = 201, description = "It is there", body = ContextView),
-        (status = "default", description = "It was not made", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It was not made", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn create(
@@ -78,7 +78,7 @@ pub async fn create(
     get, path = "/v1/sandboxes/{sandbox}/contexts", tag = "contexts", params(("sandbox" = String, Path)),
     responses(
         (status = 200, description = "All of them", body = List<ContextView>),
-        (status = "default", description = "The sandbox is not there", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "The sandbox is not there", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn index(
@@ -103,7 +103,7 @@ fn ids(sandbox: &str, context: &str) -> Result<(SandboxId, ContextId), Problem> 
     params(("sandbox" = String, Path), ("context" = String, Path)),
     responses(
         (status = 204, description = "It is gone"),
-        (status = "default", description = "It is not there", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It is not there", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn delete(
@@ -123,7 +123,7 @@ pub async fn delete(
     params(("sandbox" = String, Path), ("context" = String, Path)),
     responses(
         (status = 201, description = "The new one", body = ContextView),
-        (status = "default", description = "It is not there", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It is not there", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn restart(
@@ -144,7 +144,7 @@ pub async fn restart(
     responses(
         (status = 202, description = "It was interrupted", body = RunView),
         (status = 204, description = "Nothing runs in it"),
-        (status = "default", description = "It is not there", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It is not there", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn interrupt(
@@ -188,7 +188,7 @@ pub struct CodeBody {
     responses(
         (status = 200, description = "It has ended", body = Outcome),
         (status = 202, description = "It runs, detached", body = RunView),
-        (status = "default", description = "It was not begun", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It was not begun", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn execute(

@@ -122,7 +122,7 @@ pub fn stdin(text: Option<String>) -> Stdin {
     responses(
         (status = 200, description = "It has ended", body = Outcome),
         (status = 202, description = "It runs, detached", body = super::views::RunView),
-        (status = "default", description = "It was not begun", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It was not begun", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn create(
@@ -196,7 +196,7 @@ pub struct Wait {
     params(("id" = String, Path), Wait, ("Last-Event-ID" = Option<u64>, Header, description = "The last event that is known")),
     responses(
         (status = 200, description = "Where it stands", body = super::views::RunView),
-        (status = "default", description = "It is not there", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It is not there", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn get(
@@ -220,7 +220,7 @@ pub async fn get(
     delete, path = "/v1/executions/{id}", tag = "executions", params(("id" = String, Path)),
     responses(
         (status = 200, description = "It has ended", body = Outcome),
-        (status = "default", description = "It is not there", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It is not there", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn delete(

@@ -76,7 +76,7 @@ pub struct Reading {
         (status = 200, description = "Its bytes, or the list", content((String = "application/octet-stream"), (List<Entry> = "application/json"), (String = "application/x-tar"))),
         (status = 206, description = "The part that was asked for", body = String, content_type = "application/octet-stream"),
         (status = 304, description = "The client has it"),
-        (status = "default", description = "It cannot be read", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It cannot be read", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn read(
@@ -190,7 +190,7 @@ pub struct Written {
     request_body(content = String, content_type = "application/octet-stream"),
     responses(
         (status = 201, description = "It is there", body = Written),
-        (status = "default", description = "It was not written", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It was not written", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn write(
@@ -230,7 +230,7 @@ pub struct Doing {
     responses(
         (status = 201, description = "It was made or written", body = List<Written>),
         (status = 204, description = "It was moved"),
-        (status = "default", description = "It was not done", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It was not done", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn act(
@@ -268,7 +268,7 @@ pub async fn act(
     params(("sandbox" = String, Path), ("path" = String, Path, description = "Below /workspace; absolute with a second slash")),
     responses(
         (status = 204, description = "It is gone"),
-        (status = "default", description = "It was not removed", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It was not removed", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn delete(

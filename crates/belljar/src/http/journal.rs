@@ -41,7 +41,7 @@ fn listed<T: serde::Serialize>(items: Vec<T>, limit: u32, id: impl Fn(&T) -> Str
     get, path = "/v1/journal/executions", tag = "journal", params(Part),
     responses(
         (status = 200, description = "One page", body = List<Entry>),
-        (status = "default", description = "It cannot be read", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It cannot be read", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn executions(
@@ -61,7 +61,7 @@ pub async fn executions(
     get, path = "/v1/journal/executions/{id}", tag = "journal", params(("id" = String, Path)),
     responses(
         (status = 200, description = "All of it", body = Entry),
-        (status = "default", description = "It is not there", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It is not there", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn execution(
@@ -78,7 +78,7 @@ pub async fn execution(
     get, path = "/v1/journal/answers", tag = "journal", params(Part),
     responses(
         (status = 200, description = "One page", body = List<Entry>),
-        (status = "default", description = "It cannot be read", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It cannot be read", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn answers(
@@ -98,7 +98,7 @@ pub async fn answers(
     get, path = "/v1/journal/answers/{id}", tag = "journal", params(("id" = String, Path)),
     responses(
         (status = 200, description = "All of it", body = Entry),
-        (status = "default", description = "It is not there", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It is not there", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn answer(

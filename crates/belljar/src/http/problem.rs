@@ -1,6 +1,7 @@
 //! Errors as RFC 9457 problem details. A request's id is added on the way out; what is ours to know is only logged.
 
 use super::status;
+use crate::cli::failure;
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -10,9 +11,13 @@ use serde::Serialize;
 use std::time::Duration;
 
 /// Why a request was not carried out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Problem(Box<Details>);
+
+/// What a client is told about it.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
-#[schema(title = "Problem")]
-pub struct Problem {
+#[schema(as = Problem)]
+pub struct Details {
     /// A URN of the code.
     #[serde(rename = "type")]
     pub kind: String,
@@ -40,7 +45,7 @@ pub struct Problem {
 impl Problem {
     /// With this status and code; the text fits after "cannot ".
     pub fn new(status: StatusCode, code: &str, what: impl std::fmt::Display) -> Problem {
-        Problem {
+        Problem(Box::new(Details {
             kind: format!("urn:belljar:problem:{code}"),
             title: status.canonical_reason().unwrap_or("Error").to_owned(),
             status: status.as_u16(),
@@ -50,7 +55,7 @@ impl Problem {
             queue: None,
             request_id: String::new(),
             retry_after: None,
-        }
+        }))
     }
 
     /// A part of the request makes no sense.
@@ -64,14 +69,32 @@ impl Problem {
     }
 
     /// The same with advice.
-    pub fn hint(self, hint: impl Into<String>) -> Problem {
-        Problem { hint: Some(hint.into()), ..self }
+    pub fn hint(mut self, hint: impl Into<String>) -> Problem {
+        self.0.hint = Some(hint.into());
+        self
     }
 
+    /// For programs: a word that never changes.
+    #[cfg(test)]
+    pub fn code(&self) -> &str {
+        &self.0.code
+    }
+
+    /// The response of a request with this id.
+    pub fn respond(mut self, request_id: &str) -> Response {
+        if self.0.status >= 500 {
+            tracing::error!(request = request_id, code = self.0.code, "{}", self.0.detail);
+        }
+        self.0.request_id = request_id.to_owned();
+        self.0.bare()
+    }
+}
+
+impl Details {
     /// The response without the request's id.
-    fn bare(self) -> Response {
+    fn bare(&self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let text = serde_json::to_vec(&self).unwrap_or_default();
+        let text = serde_json::to_vec(self).unwrap_or_default();
         let mut response = (status, text).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -83,19 +106,11 @@ impl Problem {
         }
         response
     }
-
-    /// The response of a request with this id.
-    pub fn respond(self, request_id: &str) -> Response {
-        if self.status >= 500 {
-            tracing::error!(request = request_id, code = self.code, "{}", self.detail);
-        }
-        Problem { request_id: request_id.to_owned(), ..self }.bare()
-    }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = self.clone().bare();
+        let mut response = self.0.bare();
         response.extensions_mut().insert(self);
         response
     }
@@ -103,16 +118,14 @@ impl IntoResponse for Problem {
 
 impl From<DeskError> for Problem {
     fn from(error: DeskError) -> Problem {
-        let status = status::of(&error);
-        let problem = Problem {
-            hint: error.hint().map(|hint| hint.into_owned()),
-            retry_after: error.retry_after(),
-            ..Problem::new(status, error.code(), without_number(&error.to_string()))
-        };
-        match &error {
-            DeskError::Busy { queue, .. } => Problem { queue: Some(*queue), ..problem },
-            _ => problem,
+        let text = error.to_string();
+        let mut problem = Problem::new(status::of(&error), error.code(), failure::without_number(&text));
+        problem.0.hint = error.hint().map(|hint| hint.into_owned());
+        problem.0.retry_after = error.retry_after();
+        if let DeskError::Busy { queue, .. } = &error {
+            problem.0.queue = Some(*queue);
         }
+        problem
     }
 }
 
@@ -120,8 +133,4 @@ impl From<interpreter::Error> for Problem {
     fn from(error: interpreter::Error) -> Problem {
         DeskError::from(error).into()
     }
-}
-
-fn without_number(text: &str) -> String {
-    crate::cli::failure::without_number(text)
 }

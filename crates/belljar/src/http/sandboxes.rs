@@ -63,7 +63,7 @@ impl SandboxBody {
     params(("Idempotency-Key" = Option<String>, Header, description = "Carried out once, however often it comes")),
     responses(
         (status = 201, description = "It is there", body = SandboxView),
-        (status = "default", description = "It was not made", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It was not made", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn create(
@@ -109,7 +109,7 @@ pub struct Which {
     get, path = "/v1/sandboxes", tag = "sandboxes", params(Which),
     responses(
         (status = 200, description = "One page", body = List<SandboxView>),
-        (status = "default", description = "It cannot be listed", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It cannot be listed", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn index(
@@ -139,7 +139,7 @@ fn notes(text: &str) -> Result<BTreeMap<String, String>, Problem> {
     get, path = "/v1/sandboxes/{sandbox}", tag = "sandboxes", params(("sandbox" = String, Path)),
     responses(
         (status = 200, description = "The sandbox", body = SandboxView),
-        (status = "default", description = "It is not there", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It is not there", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn get(
@@ -168,7 +168,7 @@ pub struct ChangeBody {
     request_body = ChangeBody,
     responses(
         (status = 200, description = "The sandbox", body = SandboxView),
-        (status = "default", description = "It was not changed", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It was not changed", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn change(
@@ -188,7 +188,7 @@ pub async fn change(
     delete, path = "/v1/sandboxes/{sandbox}", tag = "sandboxes", params(("sandbox" = String, Path)),
     responses(
         (status = 204, description = "It is gone"),
-        (status = "default", description = "It is not there", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It is not there", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn delete(
@@ -217,7 +217,7 @@ pub struct Metrics {
     get, path = "/v1/sandboxes/{sandbox}/metrics", tag = "sandboxes", params(("sandbox" = String, Path)),
     responses(
         (status = 200, description = "Since it was made", body = Metrics),
-        (status = "default", description = "It is not there", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "It is not there", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn metrics(

@@ -88,7 +88,7 @@ async fn events_can_be_read_from_any_place() {
     let place = response.headers()["location"].to_str().unwrap().to_owned();
     let mut response = response;
     let first = response.chunk().await.unwrap().unwrap();
-    let seen = events(&String::from_utf8(first.to_vec()).unwrap());
+    let seen = events(std::str::from_utf8(&first).unwrap());
     drop(response);
 
     // Two clients that come back: nothing is missed, nothing comes twice.

@@ -11,7 +11,6 @@ mod driving;
 mod executions;
 mod files;
 mod listing;
-mod memory;
 mod output;
 mod paths;
 mod pipes;
@@ -24,6 +23,7 @@ mod starting;
 mod turns;
 mod walk;
 mod walls;
+mod watch;
 mod wire;
 mod zygote;
 

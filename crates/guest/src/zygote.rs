@@ -1,31 +1,77 @@
-//! The socket to the zygote: asking for forks, hearing how they went.
+//! The zygote: one outside of the sandbox, or one that the guest starts when the first context asks for it and again
+//! after it has died. Asking for forks, hearing how they went.
+//!
+//! A zygote inside runs no user code either, but user code may kill it: they are the same user.
 
 use crate::readiness::Interest;
-use protocol::zygote::{ForkReply, ForkRequest};
+use jail::control::ZygotePlan;
+use protocol::SandboxId;
+use protocol::zygote::{ForkReply, ForkRequest, FromZygote, ToZygote};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{MemfdFlags, SeekFrom};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Replies that are taken in one turn.
 const REPLIES_MAX: usize = 64;
+/// What is told of a dead zygote's messages, in bytes.
+const LAST_WORDS_BYTES: usize = 2 << 10;
 
 /// The zygote, while it is there.
 pub struct Zygote {
     socket: Option<OwnedFd>,
+    own: Option<Own>,
+}
+
+/// A zygote of this sandbox alone.
+struct Own {
+    program: ZygotePlan,
+    running: Option<Running>,
+}
+
+struct Running {
+    control: OwnedFd,
+    errors: OwnedFd,
 }
 
 impl Zygote {
-    /// Takes the guest's end of the room's socket.
-    pub fn new(socket: Option<OwnedFd>) -> Result<Zygote, Errno> {
+    /// Takes the guest's end of the socket that a zygote outside listens to, if there is one.
+    pub fn outside(socket: Option<OwnedFd>) -> Result<Zygote, Errno> {
         if let Some(socket) = &socket {
             rustix::io::ioctl_fionbio(socket, true)?;
         }
-        Ok(Zygote { socket })
+        Ok(Zygote { socket, own: None })
     }
 
-    /// Asks for a fork.
-    pub fn ask(&self, request: &ForkRequest, fds: &[BorrowedFd<'_>]) -> Result<(), Errno> {
-        let socket = self.socket.as_ref().ok_or(Errno::NOTCONN)?;
-        jail::send(socket.as_fd(), request, fds)
+    /// A zygote that will be started with this program.
+    pub fn own(program: ZygotePlan) -> Zygote {
+        Zygote { socket: None, own: Some(Own { program, running: None }) }
+    }
+
+    /// Whether it lives in the sandbox.
+    pub fn is_inside(&self) -> bool {
+        self.own.is_some()
+    }
+
+    /// Asks for a fork. A zygote inside is started where there is none; `rlimits` are those of its forks.
+    ///
+    /// # Errors
+    /// What was attempted, and the error number.
+    pub fn ask(
+        &mut self,
+        request: &ForkRequest,
+        fds: &[BorrowedFd<'_>],
+        rlimits: &[(u32, u64)],
+    ) -> Result<(), jail::Failed> {
+        if let Some(own) = &mut self.own
+            && !own.is_alive()
+        {
+            self.socket = Some(own.start(rlimits)?);
+        }
+        let failed =
+            |errno: Errno| jail::Failed { step: "ask the zygote".into(), errno: errno.raw_os_error() };
+        let socket = self.socket.as_ref().ok_or(failed(Errno::NOTCONN))?;
+        jail::send(socket.as_fd(), request, fds).map_err(failed)
     }
 
     /// What to wait for.
@@ -52,5 +98,59 @@ impl Zygote {
     /// The socket, while it is there.
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.socket.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Why it is gone, as far as it said.
+    pub fn last_words(&mut self) -> String {
+        let running = self.own.as_mut().and_then(|own| own.running.take());
+        running.and_then(|running| running.last_words()).unwrap_or_else(|| "it is gone".to_owned())
+    }
+}
+
+impl Own {
+    fn is_alive(&self) -> bool {
+        let Some(running) = &self.running else { return false };
+        // Nobody but the zygote has the other end.
+        let mut ended = [PollFd::new(&running.control, PollFlags::empty())];
+        poll(&mut ended, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) == Ok(0)
+    }
+
+    /// Starts it and tells it of the one room that it will ever know: the sandbox that it is in.
+    fn start(&mut self, rlimits: &[(u32, u64)]) -> Result<OwnedFd, jail::Failed> {
+        let failed = |step: &str| {
+            let step = step.to_owned();
+            move |errno: Errno| jail::Failed { step, errno: errno.raw_os_error() }
+        };
+        let errors = rustix::fs::memfd_create("zygote-errors", MemfdFlags::CLOEXEC)
+            .map_err(failed("keep the zygote's messages"))?;
+        let (_child, control) = jail::spawn::zygote(&self.program, Some(errors.as_fd()))?;
+        let (ours, theirs) = jail::pair().map_err(failed("make a pair of sockets"))?;
+        rustix::io::ioctl_fionbio(&ours, true).map_err(failed("set a socket up"))?;
+        let room = ToZygote::Room {
+            room: SandboxId::from_bits(0),
+            enter: jail::in_place(rlimits),
+            fds: vec!["socket".to_owned()],
+        };
+        jail::send(control.as_fd(), &room, &[theirs.as_fd()])
+            .map_err(failed("tell the zygote of its room"))?;
+        rustix::io::ioctl_fionbio(&control, true).map_err(failed("set a socket up"))?;
+        self.running = Some(Running { control, errors });
+        Ok(ours)
+    }
+}
+
+impl Running {
+    fn last_words(self) -> Option<String> {
+        while let Ok(Some((message, _))) = jail::receive::<FromZygote>(self.control.as_fd()) {
+            if let FromZygote::Failed { message } = message {
+                return Some(message);
+            }
+        }
+        let end = rustix::fs::seek(&self.errors, SeekFrom::End(0)).ok()?;
+        let mut words = vec![0; LAST_WORDS_BYTES];
+        let from = end.saturating_sub(LAST_WORDS_BYTES as u64);
+        let count = rustix::io::pread(&self.errors, &mut words, from).ok()?;
+        let words = String::from_utf8_lossy(&words[..count]).trim().to_owned();
+        Some(words).filter(|words| !words.is_empty())
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     Caller, Context, ContextRequest, Error, ExecuteRequest, Execution, Place, Preload, Sandbox,
     SandboxRequest, Stdin,
-    backend::{self, Backend, StartRequest},
+    backend::{self, Backend, StartRequest, oci::OciSettings},
     check,
     context::Occupied,
     drive::{Drive, Ends, Plan},
@@ -23,7 +23,7 @@ use protocol::{
 use std::{
     collections::HashMap,
     path::PathBuf,
-    sync::{Arc, Mutex, Weak},
+    sync::{Arc, Mutex, OnceLock, Weak},
     time::Duration,
 };
 use tokio::sync::{Notify, mpsc};
@@ -42,6 +42,8 @@ pub struct Settings {
     pub preload: Preload,
     /// What code may do where a request brings no policy of its own.
     pub policy: Arc<Policy>,
+    /// Which container engine to use, and how.
+    pub oci: OciSettings,
 }
 
 impl Settings {
@@ -49,7 +51,8 @@ impl Settings {
     /// policy `standard`.
     pub fn new(data_dir: impl Into<PathBuf>) -> Settings {
         let policy = Arc::new(Policy::default());
-        Settings { data_dir: data_dir.into(), backend: None, preload: Preload::Lazy, policy }
+        let (backend, preload, oci) = (None, Preload::Lazy, OciSettings::default());
+        Settings { data_dir: data_dir.into(), backend, preload, policy, oci }
     }
 }
 
@@ -63,6 +66,8 @@ struct Shared {
     settings: Settings,
     store: Store,
     backends: Vec<Arc<dyn Backend>>,
+    /// The first backend that is usable here, once somebody asked for none by name.
+    usable: OnceLock<Option<Arc<dyn Backend>>>,
     templates: Mutex<HashMap<String, Template>>,
     sandboxes: Mutex<HashMap<SandboxId, Weak<Sandbox>>>,
 }
@@ -84,7 +89,7 @@ impl Interpreter {
     pub fn with_backends(settings: Settings, backends: Vec<Arc<dyn Backend>>) -> Result<Interpreter, Error> {
         let store = Store::open(&settings.data_dir)?;
         let (templates, sandboxes) = Default::default();
-        let shared = Shared { settings, store, backends, templates, sandboxes };
+        let shared = Shared { settings, store, backends, usable: OnceLock::new(), templates, sandboxes };
         let interpreter = Interpreter { shared: Arc::new(shared) };
         if let Some(name) = &interpreter.shared.settings.backend {
             interpreter.named(name)?;
@@ -185,13 +190,8 @@ impl Interpreter {
         if let Some(name) = name.or(self.shared.settings.backend.as_deref()) {
             return self.named(name);
         }
-        // One backend needs no choice: it tells itself why it cannot start.
-        if let [only] = self.shared.backends.as_slice() {
-            return Ok(only.clone());
-        }
-        let usable = self.shared.backends.iter().find(|backend| backend.probe().usable);
-        let first = usable.or(self.shared.backends.first()).cloned();
-        first.ok_or_else(|| Error::UnknownBackend { name: "default".to_owned(), known: Vec::new() })
+        let none = || Error::UnknownBackend { name: "default".to_owned(), known: Vec::new() };
+        self.shared.usable.get_or_init(|| first_usable(&self.shared.backends)).clone().ok_or_else(none)
     }
 
     async fn template(&self, name: String) -> Result<Template, Error> {
@@ -245,6 +245,14 @@ impl Interpreter {
 impl std::fmt::Debug for Interpreter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Interpreter").field("settings", &self.shared.settings).finish_non_exhaustive()
+    }
+}
+
+/// One that cannot be used tells itself why when it has to start, so the first stands in where none can.
+fn first_usable(backends: &[Arc<dyn Backend>]) -> Option<Arc<dyn Backend>> {
+    match backends {
+        [only] => Some(only.clone()),
+        all => all.iter().find(|backend| backend.probe().usable).or(all.first()).cloned(),
     }
 }
 

@@ -27,7 +27,7 @@ pub mod template;
 mod text;
 mod wire;
 
-pub use backend::Preload;
+pub use backend::{Preload, oci::OciSettings};
 pub use context::Context;
 pub use error::Error;
 pub use execution::Execution;

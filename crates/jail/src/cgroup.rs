@@ -130,6 +130,17 @@ pub struct Group {
 }
 
 impl Group {
+    /// The group in which a process of somebody else's sandbox is, to measure it; `None` where it cannot be seen.
+    pub fn of(pid: u32) -> Option<Group> {
+        let (version, directories) = find::directories_of(pid)?;
+        Some(Group { version, directories })
+    }
+
+    /// What the group as it is allows at most, in bytes.
+    pub fn memory_limit_bytes(&self) -> Option<u64> {
+        number(&["memory.max", "memory.limit_in_bytes"].iter().find_map(|name| self.file(name))?)
+    }
+
     fn limit(&self, limits: &Limits) -> Result<(), CgroupError> {
         let memory = limits.memory_bytes.to_string();
         let quota = u64::from(limits.cpu_millis) * 100;

@@ -68,10 +68,26 @@ pub(crate) fn from_outside(plan: &RoomPlan, joins: usize, landlock: bool) -> Res
     Ok(steps)
 }
 
+/// The program of a fork of a zygote that is in the sandbox itself, and has its walls already.
+pub fn in_place(rlimits: &[(u32, u64)]) -> Vec<Step> {
+    let keep = vec!["driver".to_owned(), "stdin".to_owned()];
+    let mut steps = vec![Step::Keep { name: "close the zygote's descriptors".into(), keep }];
+    steps.extend(limits(rlimits));
+    steps.push(own_files());
+    steps
+}
+
 /// The walls that a process raises around itself, in this order: limits, capabilities, privileges, Landlock, calls.
 pub(crate) fn walls(rlimits: &[(u32, u64)], landlock: bool) -> Result<Vec<Step>, Failed> {
-    let mut steps = Vec::new();
-    steps.push(call("set the file mode mask", libc::SYS_umask, [n(0o022)]));
+    let mut steps = limits(rlimits);
+    steps.extend(bounds());
+    steps.extend(filters(landlock)?);
+    Ok(steps)
+}
+
+/// Resource limits and the file mode mask.
+fn limits(rlimits: &[(u32, u64)]) -> Vec<Step> {
+    let mut steps = vec![call("set the file mode mask", libc::SYS_umask, [n(0o022)])];
     for (number, value) in rlimits {
         let both = [value.to_ne_bytes(), value.to_ne_bytes()].concat();
         steps.push(call(
@@ -80,6 +96,12 @@ pub(crate) fn walls(rlimits: &[(u32, u64)], landlock: bool) -> Result<Vec<Step>,
             [n(0), n((*number).into()), Arg::bytes(both), n(0)],
         ));
     }
+    steps
+}
+
+/// No capability can be gained any more. Needs `CAP_SETPCAP`, as whoever made a user namespace has it.
+fn bounds() -> Vec<Step> {
+    let mut steps = Vec::new();
     steps.push(prctl("lock the secure bits", libc::PR_SET_SECUREBITS, [SECUREBITS_LOCKED & !0x10, 0, 0]));
     for capability in 0..=CAPABILITY_LAST {
         let mut step = prctl(
@@ -93,15 +115,29 @@ pub(crate) fn walls(rlimits: &[(u32, u64)], landlock: bool) -> Result<Vec<Step>,
         }
         steps.push(step);
     }
-    steps.push(prctl(
+    steps
+}
+
+/// The process's own /proc files belong to it again; tracing is denied by the filters.
+fn own_files() -> Step {
+    prctl("own one's /proc files", libc::PR_SET_DUMPABLE, [1, 0, 0])
+}
+
+/// No capabilities, no new privileges, Landlock, system calls.
+fn filters(landlock: bool) -> Result<Vec<Step>, Failed> {
+    let mut ambient = prctl(
         "clear the ambient capabilities",
         libc::PR_CAP_AMBIENT,
         [libc::PR_CAP_AMBIENT_CLEAR_ALL.into(), 0, 0],
-    ));
+    );
+    if let Step::Call(call) = &mut ambient {
+        // A kernel that does not know them has none.
+        call.ok.push(libc::EINVAL);
+    }
+    let mut steps = vec![ambient];
     let header = [CAPABILITY_VERSION_3.to_ne_bytes(), 0u32.to_ne_bytes()].concat();
     steps.push(call("drop all capabilities", libc::SYS_capset, [Arg::bytes(header), Arg::bytes([0u8; 24])]));
-    // Its own files in /proc belong to it again; tracing is denied by the filter below.
-    steps.push(prctl("own one's /proc files", libc::PR_SET_DUMPABLE, [1, 0, 0]));
+    steps.push(own_files());
     steps.push(prctl("gain no privileges any more", libc::PR_SET_NO_NEW_PRIVS, [1, 0, 0]));
     if landlock {
         steps.push(call(
@@ -116,6 +152,11 @@ pub(crate) fn walls(rlimits: &[(u32, u64)], landlock: bool) -> Result<Vec<Step>,
         steps.push(call(name, libc::SYS_seccomp, [n(mode), n(0), program.clone()]));
     }
     Ok(steps)
+}
+
+/// The walls of a process whose bounding set an engine has emptied before.
+pub(crate) fn walls_without_bounds(rlimits: &[(u32, u64)], landlock: bool) -> Result<Vec<Step>, Failed> {
+    Ok(limits(rlimits).into_iter().chain(filters(landlock)?).collect())
 }
 
 /// Carries the list out in this process.

@@ -5,6 +5,7 @@
 use super::failure::{Done, Failure, reason};
 use crate::render::terminal;
 use agent::model::ConfiguredModels;
+use interpreter::OciSettings;
 use serde::Deserialize;
 use std::ffi::OsString;
 use std::io::ErrorKind;
@@ -20,6 +21,18 @@ pub struct Config {
     pub policy: Option<String>,
     /// Models by the names that `--model` takes.
     pub models: ConfiguredModels,
+    /// How sandboxes are made.
+    pub backend: BackendConfig,
+}
+
+/// How sandboxes are made.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BackendConfig {
+    /// The backend, as for `--backend`.
+    pub default: Option<String>,
+    /// Containers.
+    pub oci: OciSettings,
 }
 
 /// The file that is read, and whether somebody named it.
@@ -68,7 +81,8 @@ impl Config {
             let what = terminal::harmless(error.message()).replace('\n', " ");
             let message = format!("read the configuration {}:{line}: {what}", shown(path));
             Failure::usage("config", message).hint(
-                "the keys are default_model, policy and tables [models.NAME]; keys of providers stay in the environment",
+                "the keys are default_model, policy and tables [models.NAME], [backend], [backend.oci]; keys of providers \
+                 stay in the environment",
             )
         })
     }

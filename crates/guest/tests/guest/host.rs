@@ -117,7 +117,7 @@ impl Host {
         let argv = [before, &[env!("CARGO_BIN_EXE_belljar-guest"), "init"]].concat();
         let child = Command::new(argv[0])
             .args(&argv[1..])
-            .env("BELLJAR_FDS", fds.to_string())
+            .env("BELLJAR_START", fds.to_string())
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("WORKSPACE", dir.join("workspace"))
             .stdin(Stdio::null())

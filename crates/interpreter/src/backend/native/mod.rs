@@ -3,13 +3,12 @@
 //! One jailer for each template (and set of imports); it makes the rooms. This folder speaks to it and keeps
 //! the control groups; the walls themselves are the crate `jail`'s.
 
-mod driver;
 mod keeper;
 mod tree;
 mod users;
 
 use super::{
-    Backend, Check, Later, Measure, Preload, Probe, StartError, StartRequest, Started, TemplateRoot,
+    Backend, Check, Later, Measure, Preload, Probe, StartError, StartRequest, Started, TemplateRoot, driver,
 };
 use jail::Identity;
 use jail::cgroup::Group;

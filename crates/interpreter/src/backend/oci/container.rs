@@ -1,0 +1,256 @@
+//! What a container is made of, and which walls it has when the engine is asked about it afterwards.
+
+use super::engine::{Engine, failed};
+use super::owner;
+use crate::backend::{Preload, StartError, StartRequest, TemplateRoot, zygote};
+use bollard::models::{
+    ContainerCreateBody, ContainerInspectResponse, HostConfig, HostConfigCgroupnsModeEnum,
+    HostConfigLogConfig, ResourcesUlimits,
+};
+use jail::container::ContainerPlan;
+use jail::plan::inside;
+use protocol::{Isolation, Level, Limits, Strength, Wall};
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+static GUEST: &[u8] = include_bytes!(env!("BELLJAR_GUEST"));
+/// Labels of our containers: the process that owns it, and where that process's number means something.
+pub(super) const OWNER: &str = "belljar.owner";
+pub(super) const REALM: &str = "belljar.realm";
+/// Memory of guest and zygote, which count towards the container's limit, in bytes.
+const OWN_MEMORY_BYTES: u64 = 32 << 20;
+/// Memory of a kernel in user space, in bytes.
+const KERNEL_MEMORY_BYTES: u64 = 256 << 20;
+/// The guest and the zygote.
+const OWN_PIDS: i64 = 2;
+/// Threads of a kernel in user space.
+const KERNEL_PIDS: i64 = 4096;
+/// Kernel users that no distribution gives to anybody.
+const USERS: std::ops::Range<u128> = 0x7000_0000..0x7fff_fffe;
+/// Calls that the guest makes before it denies them to all.
+const SETTLING: [&str; 2] = ["unshare", "capset"];
+
+/// A container that is to be made.
+pub(super) struct Wanted {
+    image: String,
+    /// The kernel user, which is no other sandbox's where the engine does not remap users.
+    uid: u32,
+    own_uid: bool,
+    host: HostConfig,
+    plan: ContainerPlan,
+    path: Option<&'static str>,
+}
+
+impl Wanted {
+    pub fn new(request: &StartRequest, engine: &Engine, image: String, own: Own) -> Wanted {
+        let limits = request.limits.clone();
+        let own_uid = !engine.remapped;
+        let random = USERS.start + crate::ids::random() % (USERS.end - USERS.start);
+        let uid = if own_uid { random as u32 } else { inside::UID };
+        let kernel = engine.level != Level::SharedKernel;
+        let counted = engine.limits && !kernel;
+        let imports = match (&request.template, request.preload) {
+            (Some(template), Preload::Full) => template.preload.join(","),
+            _ => String::new(),
+        };
+        let python: &[&str] = if request.template.is_some() { &[] } else { &["python3"] };
+        let plan = ContainerPlan {
+            rlimits: jail::rlimits(&limits, counted || kernel),
+            memory_bytes_max: (!counted).then_some(limits.memory_bytes),
+            pids_max: (!counted).then_some(limits.pids),
+            ns: engine.ns.clone(),
+            zygote: Some(zygote::plan(python, &imports)),
+        };
+        let path = request.template.as_ref().map(|_| "/.belljar/template/bin:/usr/local/bin:/usr/bin:/bin");
+        let host = host(&limits, engine, uid, own);
+        Wanted { image, uid, own_uid, host, plan, path }
+    }
+
+    pub fn image(&self) -> &str {
+        &self.image
+    }
+
+    /// What the engine is asked for.
+    pub fn body(&self) -> ContainerCreateBody {
+        let plan = serde_json::to_string(&self.plan).unwrap_or_default();
+        let mut env = vec![format!("{}={plan}", ContainerPlan::VARIABLE)];
+        env.extend(self.path.map(|path| format!("PATH={path}")));
+        let labels = [(OWNER, owner::own_name()), (REALM, owner::realm())];
+        ContainerCreateBody {
+            image: Some(self.image.clone()),
+            hostname: Some("sandbox".into()),
+            user: Some(format!("{0}:{0}", self.uid)),
+            env: Some(env),
+            entrypoint: Some(vec![inside::GUEST.to_owned(), "contain".to_owned()]),
+            cmd: Some(Vec::new()),
+            working_dir: Some("/".into()),
+            labels: Some(labels.map(|(name, value)| (name.to_owned(), value)).into()),
+            attach_stdin: Some(true),
+            attach_stdout: Some(true),
+            attach_stderr: Some(true),
+            open_stdin: Some(true),
+            // When whoever attached is gone, the guest reads the end of its stream, and ends.
+            stdin_once: Some(true),
+            network_disabled: Some(true),
+            host_config: Some(self.host.clone()),
+            ..ContainerCreateBody::default()
+        }
+    }
+
+    /// What the engine really made, as it tells and as the host shows.
+    pub fn isolation(&self, found: &ContainerInspectResponse, engine: &Engine) -> Isolation {
+        let (config, host) =
+            (found.config.clone().unwrap_or_default(), found.host_config.clone().unwrap_or_default());
+        let pid = found.state.as_ref().and_then(|state| state.pid).and_then(|pid| u32::try_from(pid).ok());
+        let limit =
+            pid.filter(|pid| *pid > 0).and_then(jail::cgroup::Group::of).and_then(|g| g.memory_limit_bytes());
+        let asked = self.host.memory.unwrap_or_default();
+        let counted = engine.limits
+            && (host.memory, host.memory_swap) == (self.host.memory, self.host.memory_swap)
+            && host.pids_limit == self.host.pids_limit
+            && limit.is_none_or(|limit| i64::try_from(limit).is_ok_and(|limit| limit <= asked));
+        let mut walls = Vec::new();
+        if counted {
+            walls.push(Wall::Cgroup);
+        }
+        if self.own_uid && config.user.is_some_and(|user| user.starts_with(&self.uid.to_string())) {
+            walls.push(Wall::OwnUid);
+        }
+        let closed = host.readonly_rootfs == Some(true) && host.network_mode.as_deref() == Some("none");
+        let strength = if counted && closed { Strength::Standard } else { Strength::Weak };
+        Isolation { backend: "oci".into(), level: engine.level, strength, walls, missing: Vec::new() }
+    }
+}
+
+fn host(limits: &Limits, engine: &Engine, uid: u32, own_files: Own) -> HostConfig {
+    let kernel = engine.level != Level::SharedKernel;
+    let own = if kernel { KERNEL_MEMORY_BYTES } else { OWN_MEMORY_BYTES };
+    let memory = i64::try_from(limits.memory_bytes.saturating_add(own)).unwrap_or(i64::MAX);
+    let pids = if kernel { KERNEL_PIDS } else { i64::from(limits.pids) + OWN_PIDS };
+    let ulimit = |name: &str, value: u64| ResourcesUlimits {
+        name: Some(name.into()),
+        soft: Some(value as i64),
+        hard: Some(value as i64),
+    };
+    // Podman takes the path of a profile for its name, Docker its text.
+    let profile = if engine.is_podman { own_files.profile.display().to_string() } else { profile() };
+    let security = vec!["no-new-privileges".to_owned(), format!("seccomp={profile}")];
+    HostConfig {
+        runtime: engine.runtime.clone(),
+        network_mode: Some("none".into()),
+        readonly_rootfs: Some(true),
+        binds: Some(own_files.binds),
+        tmpfs: Some(tmpfs(limits, engine, uid)),
+        shm_size: i64::try_from(limits.disk_bytes).ok(),
+        memory: engine.limits.then_some(memory),
+        memory_swap: engine.limits.then_some(memory),
+        pids_limit: engine.limits.then_some(pids),
+        nano_cpus: engine.limits.then(|| i64::from(limits.cpu_millis) * 1_000_000),
+        ulimits: Some(vec![ulimit("nofile", limits.open_files.max(1024)), ulimit("nproc", 8192)]),
+        cap_drop: Some(vec!["ALL".into()]),
+        security_opt: Some(security),
+        privileged: Some(false),
+        auto_remove: Some(true),
+        ipc_mode: Some("private".into()),
+        cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
+        masked_paths: Some(
+            jail::hidden_names()
+                .map(|name| format!("/proc/{name}"))
+                .chain(["/sys/firmware".into()])
+                .collect(),
+        ),
+        readonly_paths: Some(["/proc/sys", "/proc/sysrq-trigger", "/sys"].map(str::to_owned).to_vec()),
+        // Nothing that a sandbox says lands in a file of the engine's.
+        log_config: Some(HostConfigLogConfig { typ: Some("none".into()), config: None }),
+        ..HostConfig::default()
+    }
+}
+
+fn tmpfs(limits: &Limits, engine: &Engine, uid: u32) -> HashMap<String, String> {
+    let (disk, inodes) = (limits.disk_bytes, limits.inodes);
+    let own = |size: u64, inodes: u64, mode: u32| {
+        // Podman knows neither owners nor a number of files.
+        let rest = match engine.is_podman {
+            true => "mode=1777,notmpcopyup".to_owned(),
+            false => format!("mode={mode},nr_inodes={inodes},uid={uid},gid={uid}"),
+        };
+        format!("rw,exec,nosuid,nodev,size={size},{rest}")
+    };
+    [
+        (inside::WORKSPACE, own(disk, inodes, 755)),
+        (inside::HOME, own(disk, 65_536, 755)),
+        ("/tmp", own(disk, 65_536, 1777)),
+    ]
+    .map(|(path, options)| (path.to_owned(), options))
+    .into()
+}
+
+/// Our table of system calls in the engine's words. The guest puts its own, stricter filters above.
+fn profile() -> String {
+    let names: Vec<&str> = jail::allowed_names().chain(SETTLING).collect();
+    let allow = serde_json::json!({ "names": names, "action": "SCMP_ACT_ALLOW" });
+    serde_json::json!({ "defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 38, "syscalls": [allow] })
+        .to_string()
+}
+
+/// What of ours a container is shown, on this host.
+pub(super) struct Own {
+    binds: Vec<String>,
+    profile: PathBuf,
+}
+
+impl Own {
+    /// The guest alone, for images of templates, which have all else.
+    pub fn guest(data_dir: &Path) -> Result<Own, StartError> {
+        let folder = folder(data_dir)?;
+        let binds = vec![format!("{}:{}:ro,z", folder.join("own/guest").display(), inside::GUEST)];
+        Ok(Own { binds, profile: folder.join("seccomp.json") })
+    }
+
+    /// Everything, for an image that has nothing of it.
+    pub fn all(data_dir: &Path, driver: &Path, python: &TemplateRoot) -> Result<Own, StartError> {
+        let folder = folder(data_dir)?;
+        let bind = |from: &Path, to: &str| format!("{}:{}{to}:ro,z", from.display(), inside::OWN);
+        let binds = vec![
+            bind(&folder.join("own"), ""),
+            bind(driver, "/driver"),
+            bind(&python.packages(), "/packages"),
+        ];
+        Ok(Own { binds, profile: folder.join("seccomp.json") })
+    }
+}
+
+/// A folder with what containers need of this host: `own` as they see `/.belljar`, and the profile.
+fn folder(data_dir: &Path) -> Result<PathBuf, StartError> {
+    use std::os::unix::fs::PermissionsExt;
+    let mut hasher = Sha256::new();
+    hasher.update(GUEST);
+    hasher.update(profile());
+    let hash: String = hasher.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let parent = data_dir.join("containers");
+    let ready = parent.join(hash);
+    if ready.is_dir() {
+        return Ok(ready);
+    }
+    let aside = parent.join(format!(".making-{:032x}", crate::ids::random()));
+    let write = || -> std::io::Result<()> {
+        for folder in ["driver", "packages", "template"] {
+            std::fs::create_dir_all(aside.join("own").join(folder))?;
+        }
+        let profile = profile();
+        for (name, content, mode) in [
+            ("own/guest", GUEST, 0o755),
+            ("own/walls-probe", b"closed\n", 0o644),
+            ("seccomp.json", profile.as_bytes(), 0o644),
+        ] {
+            std::fs::write(aside.join(name), content)?;
+            std::fs::set_permissions(aside.join(name), PermissionsExt::from_mode(mode))?;
+        }
+        for folder in ["", "own", "own/driver", "own/packages", "own/template"] {
+            std::fs::set_permissions(aside.join(folder), PermissionsExt::from_mode(0o755))?;
+        }
+        crate::backend::driver::publish(&aside, &ready)
+    };
+    write().map(|()| ready.clone()).map_err(failed("write the guest for containers"))
+}

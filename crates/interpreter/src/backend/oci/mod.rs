@@ -1,0 +1,178 @@
+//! The `oci` backend: containers through the API of Docker or Podman, behind whichever runtime the engine has.
+//!
+//! A container's attached standard input and output are the stream, the guest is its first process, and its zygote
+//! lives inside. What the engine is and has is `engine`'s, what a container is made of and which walls it really has
+//! `container`'s, its life and end `life`'s, images of templates `image`'s.
+
+mod container;
+mod engine;
+mod image;
+mod life;
+
+use super::{Backend, Check, Later, Probe, StartError, StartRequest, Started, TemplateRoot, driver, owner};
+use crate::Settings;
+use crate::template::Store;
+use bollard::query_parameters::{AttachContainerOptionsBuilder, CreateContainerOptionsBuilder};
+use container::{Own, Wanted};
+use engine::{Engine, failed};
+use life::{Guard, Janitor, Life};
+use protocol::{Level, Wall};
+use serde::Deserialize;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use tokio::sync::{Mutex, OnceCell};
+
+/// Which engine to use, and how.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OciSettings {
+    /// `docker`, `podman`, or the path of a socket; without it the first of `sockets` that answers.
+    pub engine: Option<String>,
+    /// A runtime's name as the engine knows it (`runc`, `crun`, `runsc`, `kata`, …); else the engine's own choice.
+    pub runtime: Option<String>,
+    /// The image of all sandboxes; else one is made of each template.
+    pub image: Option<String>,
+    /// Where engines may listen, beside the usual places; looked at first.
+    pub sockets: Vec<PathBuf>,
+}
+
+/// Sandboxes in containers.
+pub struct Oci {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    settings: OciSettings,
+    data_dir: PathBuf,
+    engine: OnceCell<Engine>,
+    janitor: OnceLock<Arc<Janitor>>,
+    /// One image is made at a time.
+    building: Mutex<()>,
+}
+
+impl Oci {
+    /// A backend that keeps what it mounts in `data_dir`. Speaks to no engine yet.
+    pub fn new(settings: &Settings) -> Oci {
+        let shared = Shared {
+            settings: settings.oci.clone(),
+            data_dir: settings.data_dir.clone(),
+            engine: OnceCell::new(),
+            janitor: OnceLock::new(),
+            building: Mutex::default(),
+        };
+        Oci { shared: Arc::new(shared) }
+    }
+}
+
+impl Backend for Oci {
+    fn name(&self) -> &'static str {
+        "oci"
+    }
+
+    fn start(&self, request: StartRequest) -> Later<'_, Result<Started, StartError>> {
+        let shared = self.shared.clone();
+        // On a task of its own: a start that nobody waits for any more removes what it made.
+        let begun = tokio::spawn(async move { shared.begin(request).await });
+        Box::pin(
+            async move { begun.await.unwrap_or_else(|gone| std::panic::resume_unwind(gone.into_panic())) },
+        )
+    }
+
+    fn uses_templates(&self) -> bool {
+        self.shared.settings.image.is_none()
+    }
+
+    fn probe(&self) -> Probe {
+        let settings = self.shared.settings.clone();
+        let looked = std::thread::spawn(move || engine::look(&settings)).join();
+        let (checks, level) = looked.unwrap_or_else(|_| (Vec::new(), Level::SharedKernel));
+        let usable = !checks.is_empty() && checks.iter().all(|check: &Check| check.holds || !check.needed);
+        let walls = if usable { Wall::ALL.to_vec() } else { Vec::new() };
+        Probe { backend: "oci".into(), usable, level, walls, checks }
+    }
+
+    fn prepare<'a>(&'a self, template: &'a TemplateRoot) -> Later<'a, Result<Option<String>, StartError>> {
+        Box::pin(async move {
+            let engine = self.shared.engine().await?;
+            self.shared.image(engine, template).await.map(Some)
+        })
+    }
+}
+
+impl Shared {
+    async fn engine(&self) -> Result<&Engine, StartError> {
+        self.engine.get_or_try_init(|| Engine::find(&self.settings)).await
+    }
+
+    /// Removes containers; made with the first one. What dead owners left goes then, too.
+    fn janitor(&self, engine: &Engine) -> Result<Arc<Janitor>, StartError> {
+        if let Some(janitor) = self.janitor.get() {
+            return Ok(janitor.clone());
+        }
+        let made = Janitor::start(engine.docker.clone())
+            .map_err(failed("start a thread that removes containers"))?;
+        Ok(self.janitor.get_or_init(|| Arc::new(made)).clone())
+    }
+
+    /// The image of a template, made when the engine does not have it.
+    async fn image(&self, engine: &Engine, template: &TemplateRoot) -> Result<String, StartError> {
+        let _turn = self.building.lock().await;
+        image::ensure(&engine.docker, template, &self.data_dir).await
+    }
+
+    async fn begin(&self, request: StartRequest) -> Result<Started, StartError> {
+        let engine = self.engine().await?;
+        let janitor = self.janitor(engine)?;
+        let image = match (&self.settings.image, &request.template) {
+            (Some(image), _) => image.clone(),
+            (None, Some(template)) => self.image(engine, template).await?,
+            (None, None) => {
+                return Err(StartError::new("no_image", "neither an image nor a template was asked for"));
+            }
+        };
+        let own = match &request.template {
+            Some(_) => Own::guest(&self.data_dir)?,
+            None => self.own_files().await?,
+        };
+        let wanted = Wanted::new(&request, engine, image, own);
+        let docker = &engine.docker;
+        let options =
+            CreateContainerOptionsBuilder::default().name(&format!("belljar-{}", request.sandbox)).build();
+        let made = docker.create_container(Some(options), wanted.body()).await;
+        let made = made.map_err(|error| engine.explain("make a container", error, &wanted))?;
+        let life = Arc::new(Life::new(docker.clone(), made.id));
+        let guard = Guard { life: life.clone(), janitor };
+        let attach =
+            AttachContainerOptionsBuilder::default().stdin(true).stdout(true).stderr(true).stream(true);
+        let attached = docker.attach_container(life.id(), Some(attach.build())).await;
+        let attached = attached.map_err(|error| engine.explain("attach to the container", error, &wanted))?;
+        let started = docker.start_container(life.id(), None).await;
+        started.map_err(|error| engine.explain("start the container", error, &wanted))?;
+        let found = docker.inspect_container(life.id(), None).await;
+        let found = found.map_err(|error| engine.explain("look at the container", error, &wanted))?;
+        life.watch(found.state.as_ref().and_then(|state| state.pid));
+        Ok(Started {
+            stream: life::stream(attached, life),
+            guard: Box::new(guard),
+            isolation: wanted.isolation(&found, engine),
+            zygote: true,
+            bash: "bash".into(),
+            node: "node".into(),
+        })
+    }
+
+    /// What a foreign image lacks: guest, driver, and IPython for the image's own Python.
+    async fn own_files(&self) -> Result<Own, StartError> {
+        let data_dir = self.data_dir.clone();
+        let prepared = tokio::task::spawn_blocking(move || {
+            let driver = driver::prepare(&data_dir, None)?;
+            let store = Store::open(&data_dir).and_then(|store| store.ensure("python", &()));
+            let template = store.map_err(|error| StartError {
+                hint: Some(error.hint()),
+                ..StartError::new("template", format!("cannot {error}"))
+            })?;
+            Own::all(&data_dir, &driver, &template)
+        });
+        prepared.await.unwrap_or_else(|gone| std::panic::resume_unwind(gone.into_panic()))
+    }
+}

@@ -2,7 +2,7 @@
 # outcome: ok
 import os
 
-for name in ["environ", "mem", "maps", "smaps", "auxv", "stack", "syscall", "personality", "io", "pagemap", "mountinfo",
+for name in ["environ", "mem", "maps", "smaps", "auxv", "stack", "syscall", "personality", "io", "pagemap",
              "root/etc/passwd", "cwd/.", "exe", "clear_refs"]:
     for flags in [os.O_RDONLY, os.O_WRONLY]:
         try:

@@ -12,7 +12,7 @@ const REQUIRED: &str = "python,node,network,unprivileged";
 pub fn run() -> Result<()> {
     let require = match std::env::var("BELLJAR_REQUIRE") {
         Ok(chosen) => chosen,
-        Err(_) if is_root()? => format!("root,{REQUIRED}"),
+        Err(_) if is_root()? => format!("root,docker,runsc,{REQUIRED}"),
         Err(_) => REQUIRED.to_owned(),
     };
     let phases: [(&str, &dyn Fn() -> Result<()>); 5] = [

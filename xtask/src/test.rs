@@ -1,13 +1,15 @@
 //! `cargo xtask test`: builds what tests need, runs all of them, as root once more as an ordinary user, and counts.
 //!
 //! A test that cannot run here appends a line `name: reason` to the file named by `BELLJAR_SKIPS` and returns; where
-//! `BELLJAR_REQUIRE` (a comma list: root, unprivileged, network, node, python) names what is missing, it fails instead.
+//! `BELLJAR_REQUIRE` (a comma list: root, unprivileged, network, node, python, docker, runsc) names what is missing, it fails instead.
 
 mod another_user;
+mod engine;
 mod totals;
 
 use crate::command::{cargo, installed, is_root, repository, run as run_command, target_dir};
 use anyhow::{Context, Result, bail};
+use engine::Engine;
 use std::path::PathBuf;
 use std::process::Command;
 use totals::Totals;
@@ -29,13 +31,22 @@ pub struct Run<'a> {
     target: PathBuf,
     /// Templates and caches.
     data_dir: PathBuf,
+    /// A container engine for the tests that need one.
+    engine: Option<Engine>,
 }
 
 /// Runs everything; ends with the line `N passed, N failed, N skipped`. Fails when a test failed.
 pub fn run(name: Option<&str>, require: Option<String>) -> Result<()> {
     let target = target_dir()?;
     let data_dir = std::env::var_os("BELLJAR_DATA_DIR").map_or_else(|| target.join("belljar"), PathBuf::from);
-    let run = Run { name, require: require.unwrap_or_default(), target, data_dir };
+    let engine = match engine::hindrance() {
+        None => Some(Engine::start()?),
+        Some(why) => {
+            eprintln!("no container engine: {why}");
+            None
+        }
+    };
+    let run = Run { name, require: require.unwrap_or_default(), target, data_dir, engine };
     for template in TEMPLATES {
         let mut build =
             cargo(&["run", "--locked", "--package", "belljar", "--", "template", "build", template]);
@@ -106,6 +117,9 @@ impl Run<'_> {
         std::fs::write(&skips, "").with_context(|| format!("write {}", skips.display()))?;
         command.env("BELLJAR_DATA_DIR", &self.data_dir).env("BELLJAR_REQUIRE", &self.require);
         command.env("BELLJAR_SKIPS", &skips);
+        if let Some(engine) = &self.engine {
+            command.env("BELLJAR_TEST_ENGINE", engine.socket());
+        }
         totals::count(command, &skips, &mut std::io::stdout())
     }
 

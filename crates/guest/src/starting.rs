@@ -77,7 +77,7 @@ fn fork(
         },
         fds: names,
     };
-    zygote.ask(&request, &fds, &ground.settings.rlimits).map_err(|failed| {
+    zygote.ask(request, &fds, &ground.settings.rlimits).map_err(|failed| {
         let why = plain(&Error::from_raw_os_error(failed.errno));
         Failure { message: format!("{}: {why}", failed.step), errno: Some(failed.errno) }
     })

@@ -150,7 +150,9 @@ impl Guest {
         }
         if !there {
             let why = self.zygote.last_words();
-            for context in self.contexts.iter_mut().filter(|context| context.awaits_zygote()) {
+            let again = self.zygote.ask_again(&self.ground.settings.rlimits);
+            let waits = |context: &&mut Context| context.awaits_zygote() && !again.contains(&context.id);
+            for context in self.contexts.iter_mut().filter(waits) {
                 context.fail(format!("fork the zygote: {why}"), None, now);
             }
         }

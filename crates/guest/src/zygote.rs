@@ -5,8 +5,8 @@
 
 use crate::readiness::Interest;
 use jail::control::ZygotePlan;
-use protocol::SandboxId;
 use protocol::zygote::{ForkReply, ForkRequest, FromZygote, ToZygote};
+use protocol::{ContextId, SandboxId};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, SeekFrom};
 use rustix::io::Errno;
@@ -27,6 +27,13 @@ pub struct Zygote {
 struct Own {
     program: ZygotePlan,
     running: Option<Running>,
+    /// Forks that were not answered yet.
+    asked: Vec<Asked>,
+}
+
+struct Asked {
+    request: ForkRequest,
+    fds: Vec<OwnedFd>,
 }
 
 struct Running {
@@ -45,7 +52,7 @@ impl Zygote {
 
     /// A zygote that will be started with this program.
     pub fn own(program: ZygotePlan) -> Zygote {
-        Zygote { socket: None, own: Some(Own { program, running: None }) }
+        Zygote { socket: None, own: Some(Own { program, running: None, asked: Vec::new() }) }
     }
 
     /// Whether it lives in the sandbox.
@@ -59,19 +66,42 @@ impl Zygote {
     /// What was attempted, and the error number.
     pub fn ask(
         &mut self,
-        request: &ForkRequest,
+        request: ForkRequest,
         fds: &[BorrowedFd<'_>],
         rlimits: &[(u32, u64)],
     ) -> Result<(), jail::Failed> {
-        if let Some(own) = &mut self.own
-            && !own.is_alive()
-        {
-            self.socket = Some(own.start(rlimits)?);
+        if let Some(own) = &mut self.own {
+            if !own.is_alive() {
+                self.socket = Some(own.start(rlimits)?);
+            }
+            let copy = |fd: &BorrowedFd<'_>| rustix::io::fcntl_dupfd_cloexec(*fd, 3);
+            let fds = fds.iter().map(copy).collect::<Result<_, _>>().map_err(failed("keep a descriptor"))?;
+            own.asked.push(Asked { request: request.clone(), fds });
         }
-        let failed =
-            |errno: Errno| jail::Failed { step: "ask the zygote".into(), errno: errno.raw_os_error() };
-        let socket = self.socket.as_ref().ok_or(failed(Errno::NOTCONN))?;
-        jail::send(socket.as_fd(), request, fds).map_err(failed)
+        self.send(&request, fds)
+    }
+
+    fn send(&self, request: &ForkRequest, fds: &[BorrowedFd<'_>]) -> Result<(), jail::Failed> {
+        let socket = self.socket.as_ref().ok_or(Errno::NOTCONN);
+        socket.and_then(|socket| jail::send(socket.as_fd(), request, fds)).map_err(failed("ask the zygote"))
+    }
+
+    /// After the end of a zygote inside: asks the next one, once, for the forks that it did not make any more.
+    /// Gives the contexts for which that was done.
+    pub fn ask_again(&mut self, rlimits: &[(u32, u64)]) -> Vec<ContextId> {
+        let Some(own) = &mut self.own else { return Vec::new() };
+        let asked = std::mem::take(&mut own.asked);
+        let Some(socket) = (!asked.is_empty()).then(|| own.start(rlimits).ok()).flatten() else {
+            return Vec::new();
+        };
+        self.socket = Some(socket);
+        let again = asked.into_iter().filter_map(|Asked { request, fds }| {
+            let fds: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
+            self.send(&request, &fds).ok()?;
+            let ForkRequest::Fork { context, .. } = request;
+            Some(context)
+        });
+        again.collect()
     }
 
     /// What to wait for.
@@ -86,7 +116,14 @@ impl Zygote {
         let mut replies = Vec::new();
         while let Some(socket) = self.socket.as_ref().filter(|_| replies.len() < REPLIES_MAX) {
             match jail::receive(socket.as_fd()) {
-                Ok(Some((reply, _))) => replies.push(reply),
+                Ok(Some((reply, _))) => {
+                    if let (Some(own), Some(context)) = (&mut self.own, answered(&reply)) {
+                        own.asked.retain(
+                            |Asked { request: ForkRequest::Fork { context: of, .. }, .. }| of != context,
+                        );
+                    }
+                    replies.push(reply);
+                }
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return (replies, true),
                 Ok(None) | Err(_) => self.socket = None,
@@ -117,10 +154,6 @@ impl Own {
 
     /// Starts it and tells it of the one room that it will ever know: the sandbox that it is in.
     fn start(&mut self, rlimits: &[(u32, u64)]) -> Result<OwnedFd, jail::Failed> {
-        let failed = |step: &str| {
-            let step = step.to_owned();
-            move |errno: Errno| jail::Failed { step, errno: errno.raw_os_error() }
-        };
         let errors = rustix::fs::memfd_create("zygote-errors", MemfdFlags::CLOEXEC)
             .map_err(failed("keep the zygote's messages"))?;
         let (_child, control) = jail::spawn::zygote(&self.program, Some(errors.as_fd()))?;
@@ -137,6 +170,18 @@ impl Own {
         self.running = Some(Running { control, errors });
         Ok(ours)
     }
+}
+
+/// The context whose fork this settles.
+fn answered(reply: &ForkReply) -> Option<&ContextId> {
+    match reply {
+        ForkReply::Forked { context } | ForkReply::ForkFailed { context, .. } => Some(context),
+        ForkReply::Exited { .. } => None,
+    }
+}
+
+fn failed(step: &'static str) -> impl FnOnce(Errno) -> jail::Failed {
+    move |errno| jail::Failed { step: step.into(), errno: errno.raw_os_error() }
 }
 
 impl Running {

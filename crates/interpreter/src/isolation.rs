@@ -33,6 +33,8 @@ pub(crate) fn combine(backend: &Isolation, guest: &[Wall], inside: Option<Inside
     };
     let holds = |wall: &Wall| match wall {
         wall if BACKENDS.contains(wall) => backend.walls.contains(wall),
+        // A kernel of its own is itself behind walls, which only the host sees.
+        wall if backend.level != Level::SharedKernel && backend.walls.contains(wall) => true,
         wall if OWN.contains(wall) => guest.contains(wall) && shown(wall),
         wall => guest.contains(wall),
     };

@@ -23,6 +23,7 @@ mod outcome;
 mod request;
 mod routes;
 mod sandbox;
+mod system;
 pub mod template;
 mod text;
 mod wire;

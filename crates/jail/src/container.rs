@@ -64,7 +64,7 @@ fn settle() -> Result<Infallible, Failed> {
     let start = GuestStart {
         stream,
         out: Some(out),
-        own_zygote: plan.zygote,
+        own_zygote: plan.zygote.map(with_image),
         rlimits,
         memory_bytes_max: plan.memory_bytes_max,
         pids_max: plan.pids_max,
@@ -133,6 +133,20 @@ fn place_stream() -> Result<(), Failed> {
     Ok(())
 }
 
+/// What the image sets, beside what a sandbox sets itself.
+fn of_image() -> BTreeMap<String, String> {
+    let text = |os: std::ffi::OsString| os.into_string().ok();
+    let all = std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?)));
+    all.filter(|(name, _)| name != ContainerPlan::VARIABLE).collect()
+}
+
+/// A zygote has the image's environment below its own.
+fn with_image(zygote: ZygotePlan) -> ZygotePlan {
+    let mut env = of_image();
+    env.extend(zygote.env);
+    ZygotePlan { env: env.into_iter().collect(), ..zygote }
+}
+
 /// What the image sets, and what every sandbox has.
 fn environment(start: &GuestStart) -> Vec<String> {
     let always = [
@@ -142,10 +156,7 @@ fn environment(start: &GuestStart) -> Vec<String> {
         ("LOGNAME", "user".to_owned()),
         ("TMPDIR", "/tmp".to_owned()),
     ];
-    let text = |os: std::ffi::OsString| os.into_string().ok();
-    let mut env: BTreeMap<String, String> =
-        std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect();
-    env.remove(ContainerPlan::VARIABLE);
+    let mut env = of_image();
     env.entry("LANG".to_owned()).or_insert_with(|| "C.UTF-8".to_owned());
     env.extend(always.map(|(name, value)| (name.to_owned(), value)));
     env.into_iter().map(|(name, value)| format!("{name}={value}")).collect()

@@ -27,6 +27,6 @@ pub use errno::Failed;
 pub use identity::{Identity, Range};
 pub use packet::{pair, receive, send};
 pub use proc_files::hidden_names;
-pub use room::namespaces;
+pub use room::namespaces_of;
 pub use seccomp::allowed_names;
 pub use sys::{adopt, child_signals};

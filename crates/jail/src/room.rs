@@ -42,11 +42,14 @@ pub(crate) struct Given {
     pub outside: BTreeMap<String, u64>,
 }
 
+/// Inode numbers of a process's namespaces (`self` or a number), as far as they may be looked at.
+pub fn namespaces_of(pid: &str) -> BTreeMap<String, u64> {
+    let inode = |name: &str| rustix::fs::stat(format!("/proc/{pid}/ns/{name}")).ok().map(|stat| stat.st_ino);
+    NAMES.iter().filter_map(|name| Some(((*name).to_owned(), inode(name)?))).collect()
+}
+
 /// Inode numbers of this process's namespaces.
-///
-/// # Errors
-/// A `/proc` that does not show them.
-pub fn namespaces() -> Result<BTreeMap<String, u64>, Failed> {
+pub(crate) fn namespaces() -> Result<BTreeMap<String, u64>, Failed> {
     let inode = |name: &str| -> Result<u64, Failed> {
         let found = rustix::fs::stat(format!("/proc/self/ns/{name}"));
         found.map(|stat| stat.st_ino).map_err(Failed::at(format!("look at the {name} namespace")))

@@ -1,9 +1,11 @@
-//! What every backend has to do alike: one body of tests, run once for each backend of this host.
+//! What every backend has to do alike: one body of tests, run once for each backend and runtime of this host.
 //!
-//! A backend that cannot run here is skipped with its reason, and fails where `BELLJAR_REQUIRE` names it.
+//! One that cannot run here is skipped with its reason, and fails where `BELLJAR_REQUIRE` names what is missing.
 
 mod alone;
 mod bench;
+#[path = "../shared/containers.rs"]
+mod containers;
 mod door;
 mod ends;
 mod figures;
@@ -17,17 +19,22 @@ mod notebook;
 mod results;
 mod state;
 mod streams;
+#[path = "../shared/subject.rs"]
+mod subject;
+mod traces;
 mod transfers;
 
-macro_rules! every_backend {
-    ($($area:ident: $($name:ident)*;)*) => {
-        mod native {
+macro_rules! every_test {
+    ([$($subject:ident)*] $areas:tt) => { $(every_test!(@subject $subject $areas);)* };
+    (@subject $subject:ident { $($area:ident: $($name:ident)*;)* }) => {
+        mod $subject {
             $(mod $area {
                 $(
                     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                     async fn $name() {
-                        let test = concat!("native::", stringify!($area), "::", stringify!($name));
-                        if let Some(bench) = crate::bench::Bench::open("native", test).await {
+                        let subject = stringify!($subject);
+                        let test = concat!(stringify!($subject), "::", stringify!($area), "::", stringify!($name));
+                        if let Some(bench) = crate::bench::Bench::open(subject, test).await {
                             crate::$area::$name(bench).await;
                         }
                     }
@@ -37,7 +44,7 @@ macro_rules! every_backend {
     };
 }
 
-every_backend! {
+every_test! { [native oci_runc oci_runsc] {
     state: variables_live_on contexts_do_not_share hundred_cells last_expressions_are_results displays_and_updates;
     notebook: magics_and_commands unicode_everywhere warnings_are_on_stderr large_and_deep_code odd_last_values;
     figures: plots_are_png tables_pictures_and_formulas;
@@ -57,4 +64,4 @@ every_backend! {
         sandboxes_do_not_see_each_other;
     languages: bash_keeps_state bash_errors javascript_keeps_state javascript_errors isolation_is_told;
     leftovers: nothing_grows nothing_stays a_killed_host_leaves_nothing;
-}
+} }

@@ -11,7 +11,7 @@ use jail::container::ContainerPlan;
 use jail::plan::inside;
 use protocol::{Isolation, Level, Limits, Strength, Wall};
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 static GUEST: &[u8] = include_bytes!(env!("BELLJAR_GUEST"));
@@ -30,6 +30,17 @@ const KERNEL_PIDS: i64 = 4096;
 const USERS: std::ops::Range<u128> = 0x7000_0000..0x7fff_fffe;
 /// Calls that the guest makes before it denies them to all.
 const SETTLING: [&str; 2] = ["unshare", "capset"];
+
+/// Namespaces by their names in `/proc`.
+const NAMESPACES: [(&str, Wall); 7] = [
+    ("user", Wall::UserNs),
+    ("mnt", Wall::MountNs),
+    ("pid", Wall::PidNs),
+    ("net", Wall::NetNs),
+    ("ipc", Wall::IpcNs),
+    ("uts", Wall::UtsNs),
+    ("cgroup", Wall::CgroupNs),
+];
 
 /// A container that is to be made.
 pub(super) struct Wanted {
@@ -111,6 +122,9 @@ impl Wanted {
             && host.pids_limit == self.host.pids_limit
             && limit.is_none_or(|limit| i64::try_from(limit).is_ok_and(|limit| limit <= asked));
         let mut walls = Vec::new();
+        if let (Some(pid), true) = (pid, engine.level != Level::SharedKernel) {
+            walls.extend(namespaces(pid, &engine.ns));
+        }
         if counted {
             walls.push(Wall::Cgroup);
         }
@@ -121,6 +135,13 @@ impl Wanted {
         let strength = if counted && closed { Strength::Standard } else { Strength::Weak };
         Isolation { backend: "oci".into(), level: engine.level, strength, walls, missing: Vec::new() }
     }
+}
+
+/// The namespaces in which a process of this host is, and this process is not.
+fn namespaces(pid: u32, ours: &BTreeMap<String, u64>) -> Vec<Wall> {
+    let its = jail::namespaces_of(&pid.to_string());
+    let own = |name: &str| its.get(name).is_some_and(|inode| ours.get(name).is_some_and(|our| our != inode));
+    NAMESPACES.into_iter().filter(|(name, _)| own(name)).map(|(_, wall)| wall).collect()
 }
 
 fn host(limits: &Limits, engine: &Engine, uid: u32, own_files: Own) -> HostConfig {
@@ -140,6 +161,7 @@ fn host(limits: &Limits, engine: &Engine, uid: u32, own_files: Own) -> HostConfi
         runtime: engine.runtime.clone(),
         network_mode: Some("none".into()),
         readonly_rootfs: Some(true),
+        extra_hosts: Some(vec!["sandbox:127.0.0.1".into()]),
         binds: Some(own_files.binds),
         tmpfs: Some(tmpfs(limits, engine, uid)),
         shm_size: i64::try_from(limits.disk_bytes).ok(),
@@ -155,12 +177,9 @@ fn host(limits: &Limits, engine: &Engine, uid: u32, own_files: Own) -> HostConfi
         ipc_mode: Some("private".into()),
         cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
         masked_paths: Some(
-            jail::hidden_names()
-                .map(|name| format!("/proc/{name}"))
-                .chain(["/sys/firmware".into()])
-                .collect(),
+            jail::hidden_names().map(|name| format!("/proc/{name}")).chain(["/sys".into()]).collect(),
         ),
-        readonly_paths: Some(["/proc/sys", "/proc/sysrq-trigger", "/sys"].map(str::to_owned).to_vec()),
+        readonly_paths: Some(["/proc/sys", "/proc/sysrq-trigger"].map(str::to_owned).to_vec()),
         // Nothing that a sandbox says lands in a file of the engine's.
         log_config: Some(HostConfigLogConfig { typ: Some("none".into()), config: None }),
         ..HostConfig::default()

@@ -89,7 +89,7 @@ impl Engine {
             limits: info.memory_limit == Some(true) && info.pids_limit == Some(true),
             level: level(&chosen, &program),
             runtime: settings.runtime.clone(),
-            ns: jail::namespaces().unwrap_or_default(),
+            ns: jail::namespaces_of("self"),
             docker,
             runtimes,
             parts,

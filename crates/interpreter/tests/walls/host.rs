@@ -68,6 +68,13 @@ fn below(pid: u32) -> HashSet<Process> {
     found
 }
 
+/// The first process of the container that is this sandbox, and the name of its control groups.
+pub fn container(sandbox: &str) -> Option<(Process, String)> {
+    let all = crate::containers::containers(std::process::id()).into_iter();
+    let found = all.into_iter().find(|one| one.name.ends_with(sandbox))?;
+    Some((stat(found.pid)?.0, found.id))
+}
+
 /// First processes of all rooms that this process has now.
 pub fn rooms() -> HashSet<Process> {
     below(std::process::id()).into_iter().filter(|process| process.is_room()).collect()
@@ -118,12 +125,13 @@ pub fn nobody_called(name: &str, room: Process) -> Result<(), String> {
     until_none(name, || namesakes(name, room))
 }
 
-/// Nothing that this process started is left: no jailer, no control group.
+/// Nothing that this process started is left: no jailer, no container, no control group.
 pub fn nothing_below_us() -> Result<(), String> {
     until_none("processes", || {
         let left = below(std::process::id());
         left.into_iter().map(|process| (process, process.called())).collect()
     })?;
+    until_none("containers", || crate::containers::containers(std::process::id()))?;
     let ours = format!("belljar-{}-", std::process::id());
     until_none("control groups", || groups_that(|name| name.starts_with(&ours)))
 }

@@ -98,11 +98,6 @@ impl Program {
         Ok(())
     }
 
-    /// The name of its test.
-    pub fn full_name(&self) -> String {
-        format!("{}::{}", self.kind.folder(), self.name)
-    }
-
     /// Whether it works; the alternative is that it attacks.
     pub fn is_benign(&self) -> bool {
         self.kind == Kind::Benign

@@ -23,14 +23,14 @@ impl Traces {
     pub fn of(pid: u32) -> Traces {
         let mut found =
             Traces { processes: descendants(pid), groups: control_groups(pid), containers: BTreeSet::new() };
-        for Container { id, pid: first, .. } in containers(pid) {
+        for Container { id, name, pid: first } in containers(pid) {
             for group in groups_of(first, &id) {
                 let members = std::fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
                 let members = members.lines().filter_map(|pid| pid.parse().ok());
                 found.processes.extend(members.filter_map(|pid| Some((pid, start(pid)?))));
                 found.groups.insert(group);
             }
-            found.containers.insert(id);
+            found.containers.insert(name);
         }
         found
     }

@@ -3,9 +3,6 @@
 use interpreter::{Interpreter, OciSettings, Preload, Settings};
 use std::path::PathBuf;
 
-/// The names of all.
-pub const NAMES: [&str; 3] = ["native", "oci_runc", "oci_runsc"];
-
 /// What is under test, and what a host must have for it, as `BELLJAR_REQUIRE` names it.
 struct Subject {
     name: &'static str,
@@ -25,8 +22,7 @@ pub fn open(name: &str, preload: Preload) -> Interpreter {
     let subject = find(name);
     let engine = std::env::var("BELLJAR_TEST_ENGINE").ok();
     let runtime = subject.runtime.map(str::to_owned);
-    let oci =
-        OciSettings { engine, runtime, ..OciSettings::default() };
+    let oci = OciSettings { engine, runtime, ..OciSettings::default() };
     let backend = Some(subject.backend.to_owned());
     Interpreter::open(Settings { backend, preload, oci, ..Settings::new(data_dir()) }).unwrap()
 }

@@ -83,7 +83,9 @@ pub fn rooms() -> HashSet<Process> {
 /// A room with everything in it: what the zygote forked into it is not below its first process.
 pub fn inhabitants(room: Process) -> HashSet<Process> {
     let space = |process: Process| std::fs::read_link(format!("/proc/{}/ns/pid", process.pid)).ok();
-    let rooms = space(room);
+    // A kernel in user space is a process among the host's own.
+    let ours = std::fs::read_link("/proc/self/ns/pid").ok();
+    let rooms = space(room).filter(|space| Some(space) != ours.as_ref());
     let inside = all().into_iter().map(|(process, _)| process).filter(|process| space(*process) == rooms);
     let mut all = below(room.pid);
     if rooms.is_some() {

@@ -27,6 +27,8 @@ use std::time::Duration;
 
 /// A secret of this process, which no sandbox may see.
 const CANARY: &str = "BELLJAR_TEST_CANARY";
+/// What is under test, by the names of `subject`.
+const SUBJECTS: [&str; 3] = ["native", "oci_runc", "oci_runsc"];
 /// The programs are heavy, and their sandboxes are full computers each.
 const PARALLEL: usize = 2;
 /// What a run may take beyond its program's own time.
@@ -40,7 +42,7 @@ fn main() -> ExitCode {
     }
     let mut args = Arguments::from_args();
     args.test_threads = Some(args.test_threads.unwrap_or(PARALLEL).min(PARALLEL));
-    let subjects = subject::NAMES.map(|name| (name, Arc::new(OnceLock::new())));
+    let subjects = SUBJECTS.map(|name| (name, Arc::new(OnceLock::new())));
     let of = |(name, scene): &(&'static str, Arc<Opened>)| {
         [Kind::Escape, Kind::Benign]
             .into_iter()

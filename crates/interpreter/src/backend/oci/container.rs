@@ -65,7 +65,8 @@ impl Wanted {
             (Some(template), Preload::Full) => template.preload.join(","),
             _ => String::new(),
         };
-        let python: &[&str] = if request.template.is_some() { &[] } else { &["python3"] };
+        let foreign = own.is_all();
+        let python: &[&str] = if foreign { &["python3"] } else { &[] };
         let plan = ContainerPlan {
             rlimits: jail::rlimits(&limits, counted || kernel),
             memory_bytes_max: (!counted).then_some(limits.memory_bytes),
@@ -73,7 +74,9 @@ impl Wanted {
             ns: engine.ns.clone(),
             zygote: Some(zygote::plan(python, &imports)),
         };
-        let path = request.template.as_ref().map(|_| "/.belljar/template/bin:/usr/local/bin:/usr/bin:/bin");
+        // An image of ours sets nothing itself.
+        let path =
+            (!foreign).then_some("/.belljar/template/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");
         let host = host(&limits, engine, uid, own);
         Wanted { image, uid, own_uid, host, plan, path }
     }
@@ -103,7 +106,6 @@ impl Wanted {
             open_stdin: Some(true),
             // When whoever attached is gone, the guest reads the end of its stream, and ends.
             stdin_once: Some(true),
-            network_disabled: Some(true),
             host_config: Some(self.host.clone()),
             ..ContainerCreateBody::default()
         }
@@ -217,6 +219,7 @@ fn profile() -> String {
 pub(super) struct Own {
     binds: Vec<String>,
     profile: PathBuf,
+    all: bool,
 }
 
 impl Own {
@@ -224,7 +227,12 @@ impl Own {
     pub fn guest(data_dir: &Path) -> Result<Own, StartError> {
         let folder = folder(data_dir)?;
         let binds = vec![format!("{}:{}:ro,z", folder.join("own/guest").display(), inside::GUEST)];
-        Ok(Own { binds, profile: folder.join("seccomp.json") })
+        Ok(Own { binds, profile: folder.join("seccomp.json"), all: false })
+    }
+
+    /// Whether the image has nothing of ours.
+    fn is_all(&self) -> bool {
+        self.all
     }
 
     /// Everything, for an image that has nothing of it.
@@ -236,7 +244,7 @@ impl Own {
             bind(driver, "/driver"),
             bind(&python.packages(), "/packages"),
         ];
-        Ok(Own { binds, profile: folder.join("seccomp.json") })
+        Ok(Own { binds, profile: folder.join("seccomp.json"), all: true })
     }
 }
 

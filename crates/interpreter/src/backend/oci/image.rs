@@ -16,32 +16,36 @@ const PIECE_BYTES: usize = 256 << 10;
 /// Pieces that wait for the engine.
 const PIECES: usize = 16;
 
+/// What an image without a template is called.
+const SYSTEM: &str = "system";
+
 /// The name of a template's image. It changes with everything that is in it.
-fn name(template: &TemplateRoot, driver: &Path) -> String {
+fn name(template: Option<&TemplateRoot>, driver: &Path) -> String {
     let driver = driver.file_name().unwrap_or_default().to_string_lossy();
-    let text = format!("{} {} {driver}", image::FORMAT, template.hash);
+    let (name, hash) = template.map_or((SYSTEM, ""), |template| (&template.name, &template.hash));
+    let text = format!("{} {hash} {driver}", image::FORMAT);
     let hash: String = Sha256::digest(text).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-    format!("belljar/{}:{hash}", template.name)
+    format!("belljar/{name}:{hash}")
 }
 
 /// The image of a template, by its name. It is made when the engine does not have it.
 pub(super) async fn ensure(
     docker: &Docker,
-    template: &TemplateRoot,
+    template: Option<&TemplateRoot>,
     data_dir: &Path,
 ) -> Result<String, StartError> {
-    let (folder, wanted) = (data_dir.to_owned(), template.clone());
-    let prepared = tokio::task::spawn_blocking(move || driver::prepare(&folder, Some(&wanted))).await;
+    let (folder, wanted) = (data_dir.to_owned(), template.cloned());
+    let prepared = tokio::task::spawn_blocking(move || driver::prepare(&folder, wanted.as_ref())).await;
     let driver = prepared.unwrap_or_else(|gone| std::panic::resume_unwind(gone.into_panic()))?;
     let name = name(template, &driver);
     if docker.inspect_image(&name).await.is_ok() {
         return Ok(name);
     }
     let (sender, pieces) = mpsc::channel::<io::Result<Bytes>>(PIECES);
-    let wanted = template.clone();
+    let wanted = template.cloned();
     let writing = tokio::task::spawn_blocking(move || {
         let mut out = io::BufWriter::with_capacity(PIECE_BYTES, Pieces(sender.clone()));
-        let written = image::write(&wanted, &driver, &mut out).map_err(|error| error.to_string());
+        let written = image::write(wanted.as_ref(), &driver, &mut out).map_err(|error| error.to_string());
         let written = written.and_then(|()| io::Write::flush(&mut out).map_err(|error| error.to_string()));
         if let Err(error) = &written {
             let _ = sender.blocking_send(Err(io::Error::other(error.clone())));
@@ -66,7 +70,7 @@ pub(super) async fn ensure(
         hint: Some(hint.to_owned()).filter(|hint| !hint.is_empty()),
         ..StartError::new(
             if full { "disk_full" } else { "image" },
-            format!("cannot make an image of the template {}: {error}", template.name),
+            format!("cannot make the image {name}: {error}"),
         )
     })
 }

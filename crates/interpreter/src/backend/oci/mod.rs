@@ -94,7 +94,7 @@ impl Backend for Oci {
     fn prepare<'a>(&'a self, template: &'a TemplateRoot) -> Later<'a, Result<Option<String>, StartError>> {
         Box::pin(async move {
             let engine = self.shared.engine().await?;
-            self.shared.image(engine, template).await.map(Some)
+            self.shared.image(engine, Some(template)).await.map(Some)
         })
     }
 }
@@ -115,7 +115,7 @@ impl Shared {
     }
 
     /// The image of a template, made when the engine does not have it.
-    async fn image(&self, engine: &Engine, template: &TemplateRoot) -> Result<String, StartError> {
+    async fn image(&self, engine: &Engine, template: Option<&TemplateRoot>) -> Result<String, StartError> {
         let _turn = self.building.lock().await;
         image::ensure(&engine.docker, template, &self.data_dir).await
     }
@@ -123,16 +123,9 @@ impl Shared {
     async fn begin(&self, request: StartRequest) -> Result<Started, StartError> {
         let engine = self.engine().await?;
         let janitor = self.janitor(engine)?;
-        let image = match (&self.settings.image, &request.template) {
-            (Some(image), _) => image.clone(),
-            (None, Some(template)) => self.image(engine, template).await?,
-            (None, None) => {
-                return Err(StartError::new("no_image", "neither an image nor a template was asked for"));
-            }
-        };
-        let own = match &request.template {
-            Some(_) => Own::guest(&self.data_dir)?,
-            None => self.own_files().await?,
+        let (image, own) = match &self.settings.image {
+            Some(image) => (image.clone(), self.own_files().await?),
+            None => (self.image(engine, request.template.as_ref()).await?, Own::guest(&self.data_dir)?),
         };
         let wanted = Wanted::new(&request, engine, image, own);
         let docker = &engine.docker;

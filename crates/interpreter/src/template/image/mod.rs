@@ -75,16 +75,19 @@ struct Root {
     entries: BTreeMap<PathBuf, Entry>,
 }
 
-/// Writes the root file system of an image with this template to `out`. `driver` is a folder with the driver's files.
+/// Writes the root file system of an image with this template, or with no Python at all, to `out`. `driver` is a
+/// folder with the driver's files.
 ///
 /// # Errors
 /// A file that cannot be read, such as one that vanishes meanwhile, and whatever `out` says.
-pub fn write(template: &Template, driver: &Path, out: impl Write) -> Result<(), ImageError> {
+pub fn write(template: Option<&Template>, driver: &Path, out: impl Write) -> Result<(), ImageError> {
     let mut root = Root::default();
     root.lay_out();
-    root.tree(&template.root, Path::new(super::MOUNT), &|_| true)?;
     root.tree(driver, &Path::new(inside::OWN).join("driver"), &|_| true)?;
-    python::collect(&mut root, template)?;
+    if let Some(template) = template {
+        root.tree(&template.root, Path::new(super::MOUNT), &|_| true)?;
+        python::collect(&mut root, template)?;
+    }
     programs::collect(&mut root)?;
     for path in DATA {
         let wanted = |path: &Path| !ZONES_TWICE.iter().any(|twice| path.starts_with(twice));

@@ -9,7 +9,7 @@ const LEFT_OUT: [&str; 8] =
     ["site-packages", "dist-packages", "test", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3"];
 
 pub(super) fn collect(root: &mut Root, template: &Template) -> Result<(), ImageError> {
-    root.file(&template.root.join("bin/python"));
+    // The template's own link comes with the template; where it leads stays where it is.
     let executable = std::fs::read_link(template.root.join("bin/python")).unwrap_or_default();
     root.file(&executable);
     let mut parts = template.python_version.split('.');

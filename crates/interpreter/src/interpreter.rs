@@ -5,13 +5,13 @@ use crate::{
     SandboxRequest, Stdin,
     backend::{self, Backend, StartRequest, oci::OciSettings},
     check,
-    context::Occupied,
+    context::{Occupied, came_up},
     drive::{Drive, Ends, Plan},
     execution::EVENTS,
     ids, isolation,
+    pool::Pool,
     request::{check_env, check_limits, check_output},
-    routes::Life,
-    sandbox::{Origin, START_MS},
+    sandbox::Origin,
     template::{Store, Template},
 };
 use bytes::Bytes;
@@ -24,7 +24,6 @@ use std::{
     collections::HashMap,
     path::PathBuf,
     sync::{Arc, Mutex, OnceLock, Weak},
-    time::Duration,
 };
 use tokio::sync::{Notify, mpsc};
 
@@ -70,6 +69,7 @@ struct Shared {
     usable: OnceLock<Option<Arc<dyn Backend>>>,
     templates: Mutex<HashMap<String, Template>>,
     sandboxes: Mutex<HashMap<SandboxId, Weak<Sandbox>>>,
+    pool: Pool,
 }
 
 impl Interpreter {
@@ -88,8 +88,9 @@ impl Interpreter {
     /// When the data directory cannot be used or the named backend is not among them.
     pub fn with_backends(settings: Settings, backends: Vec<Arc<dyn Backend>>) -> Result<Interpreter, Error> {
         let store = Store::open(&settings.data_dir)?;
-        let (templates, sandboxes) = Default::default();
-        let shared = Shared { settings, store, backends, usable: OnceLock::new(), templates, sandboxes };
+        let (templates, sandboxes, pool) = Default::default();
+        let shared =
+            Shared { settings, store, backends, usable: OnceLock::new(), templates, sandboxes, pool };
         let interpreter = Interpreter { shared: Arc::new(shared) };
         if let Some(name) = &interpreter.shared.settings.backend {
             interpreter.named(name)?;
@@ -210,9 +211,35 @@ impl Interpreter {
         Ok(template)
     }
 
-    async fn start(&self, caller: &Caller, request: SandboxRequest) -> Result<Arc<Sandbox>, Error> {
+    /// The request with the backend that it will have, after a look at what it asks for.
+    pub(crate) fn settled(&self, request: SandboxRequest) -> Result<SandboxRequest, Error> {
         check_limits(&request.limits)?;
         check_env(&request.env)?;
+        let backend = self.backend(request.backend.as_deref())?.name().to_owned();
+        Ok(SandboxRequest { backend: Some(backend), ..request })
+    }
+
+    async fn start(&self, caller: &Caller, request: SandboxRequest) -> Result<Arc<Sandbox>, Error> {
+        let request = self.settled(request)?;
+        let sandbox = match self.shared.pool.take(&request, caller) {
+            Some(warm) => warm,
+            None => self.make(Some(caller.clone()), request).await?,
+        };
+        let mut sandboxes = self.sandboxes();
+        sandboxes.retain(|_, sandbox| sandbox.strong_count() > 0);
+        sandboxes.insert(sandbox.id().clone(), Arc::downgrade(&sandbox));
+        Ok(sandbox)
+    }
+
+    /// A sandbox of nobody's with all walls checked and a Python context.
+    pub(crate) async fn make_warm(&self, request: SandboxRequest) -> Result<Arc<Sandbox>, Error> {
+        let sandbox = self.make(None, request).await?;
+        sandbox.greet().await?;
+        sandbox.make_spare().await?;
+        Ok(sandbox)
+    }
+
+    async fn make(&self, caller: Option<Caller>, request: SandboxRequest) -> Result<Arc<Sandbox>, Error> {
         let backend = self.backend(request.backend.as_deref())?;
         let template = match request.template {
             Some(name) if backend.uses_templates() => Some(self.template(name).await?),
@@ -228,17 +255,30 @@ impl Interpreter {
         });
         let started = started.await?;
         let origin = Origin {
-            caller: caller.clone(),
+            caller,
             limits: request.limits,
             env: request.env,
             require: request.require,
             _template: template,
         };
-        let sandbox = Sandbox::open(id.clone(), started, origin);
-        let mut sandboxes = self.sandboxes();
-        sandboxes.retain(|_, sandbox| sandbox.strong_count() > 0);
-        sandboxes.insert(id, Arc::downgrade(&sandbox));
-        Ok(sandbox)
+        Ok(Sandbox::open(id, started, origin))
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.shared.pool
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakInterpreter {
+        WeakInterpreter(Arc::downgrade(&self.shared))
+    }
+}
+
+/// An interpreter that may be gone.
+pub(crate) struct WeakInterpreter(Weak<Shared>);
+
+impl WeakInterpreter {
+    pub fn upgrade(&self) -> Option<Interpreter> {
+        Some(Interpreter { shared: self.0.upgrade()? })
     }
 }
 
@@ -303,7 +343,7 @@ async fn run(
 ) -> Result<Execution, Error> {
     let sandbox = context.sandbox();
     if let Some(require) = sandbox.require() {
-        let life = came_up(&context).await?;
+        let life = came_up(context.life(), sandbox).await?;
         if let Some(inside) = context.inside(&life)
             && let Err(error) = isolation::check(&sandbox.isolation_of(Some(inside)), Some(require))
         {
@@ -341,19 +381,6 @@ fn plan(context: &Context, request: &ExecuteRequest, one_shot: bool) -> Plan {
     };
     let timeout_ms = request.timeout_ms.unwrap_or(limits.timeout_ms);
     Plan { timeout_ms, cpu_ms: request.cpu_ms.or(limits.cpu_ms), caps, findings: Vec::new(), one_shot }
-}
-
-/// Waits until a context is up or has ended.
-async fn came_up(context: &Context) -> Result<Life, Error> {
-    let mut life = context.life();
-    let moved = life.wait_for(|life| *life != Life::Starting);
-    match tokio::time::timeout(Duration::from_millis(START_MS), moved).await {
-        Ok(Ok(life)) => Ok(life.clone()),
-        Ok(Err(_)) => Err(context.sandbox().lost(context.sandbox().wire().gone())),
-        Err(_) => {
-            Err(Error::Guest { why: format!("a context did not come up within {} s", START_MS / 1000) })
-        }
-    }
 }
 
 /// Python files may begin with a byte order mark, which is no part of the code.

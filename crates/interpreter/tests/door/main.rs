@@ -1,5 +1,7 @@
 //! The one door from outside, with honest fake guests: what edges rely on.
 
+mod pool;
+
 use bytes::Bytes;
 use interpreter::{
     Caller, Context, ContextRequest, Error, ExecuteRequest, Interpreter, Place, Sandbox, SandboxRequest,

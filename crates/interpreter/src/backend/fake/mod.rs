@@ -37,6 +37,7 @@ pub struct Fake {
     claims: Vec<Wall>,
     failure: Option<String>,
     alive: Arc<AtomicUsize>,
+    tasks: Arc<Mutex<Vec<AbortHandle>>>,
 }
 
 impl Fake {
@@ -57,6 +58,7 @@ impl Fake {
             claims: vec![Wall::Cgroup, Wall::OwnUid],
             failure: None,
             alive: Arc::default(),
+            tasks: Arc::default(),
         }
     }
 
@@ -83,12 +85,18 @@ impl Fake {
         self.alive.load(Ordering::Acquire)
     }
 
+    /// Ends every guest that runs now, as a crash would.
+    pub fn end_all(&self) {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..).for_each(|task| task.abort());
+    }
+
     fn begin(&self, request: StartRequest) -> Started {
         let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
         let meter = Meter::default();
         let guest = FakeGuest { stream: theirs, decoder: Decoder::default(), meter: meter.clone(), request };
         self.alive.fetch_add(1, Ordering::AcqRel);
         let task = tokio::spawn((self.script)(guest)).abort_handle();
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task.clone());
         let isolation = Isolation {
             backend: "fake".to_owned(),
             level: Level::SharedKernel,

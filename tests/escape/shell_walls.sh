@@ -4,7 +4,7 @@ broken() { echo "BROKEN: $1"; exit 1; }
 [ "$(id -u)" != 0 ] || broken "root"
 grep -q '^CapEff:[[:space:]]*0*$' /proc/self/status || broken "capabilities"
 grep -q '^Seccomp:[[:space:]]*2$' /proc/self/status || broken "no filter"
-grep -q '^NoNewPrivs:[[:space:]]*1$' /proc/self/status || broken "new privileges"
+! grep -q '^NoNewPrivs:[[:space:]]*0$' /proc/self/status || broken "new privileges"
 ! head -c 1 /etc/shadow 2>/dev/null || broken "/etc/shadow"
 ! unshare -Ur true 2>/dev/null || broken "a namespace"
 ! mount -t tmpfs none /tmp 2>/dev/null || broken "a mount"

@@ -3,6 +3,7 @@
 //! Speaks [`protocol::guest`] with the host and [`protocol::driver`] with the programs that run code. What a driver
 //! says is a claim; what a limit, a wall or an outcome is, the host decides.
 
+mod beneath;
 mod changes;
 mod claims;
 mod commands;

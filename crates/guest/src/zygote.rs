@@ -14,6 +14,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Replies that are taken in one turn.
 const REPLIES_MAX: usize = 64;
+/// What sending to a dead zygote says.
+const GONE: [i32; 2] = [Errno::PIPE.raw_os_error(), Errno::CONNRESET.raw_os_error()];
 /// What is told of a dead zygote's messages, in bytes.
 const LAST_WORDS_BYTES: usize = 2 << 10;
 
@@ -78,7 +80,11 @@ impl Zygote {
             let fds = fds.iter().map(copy).collect::<Result<_, _>>().map_err(failed("keep a descriptor"))?;
             own.asked.push(Asked { request: request.clone(), fds });
         }
-        self.send(&request, fds)
+        match self.send(&request, fds) {
+            // It has just died: that is noticed soon, and the next one is asked.
+            Err(failed) if self.own.is_some() && GONE.contains(&failed.errno) => Ok(()),
+            sent => sent,
+        }
     }
 
     fn send(&self, request: &ForkRequest, fds: &[BorrowedFd<'_>]) -> Result<(), jail::Failed> {
@@ -164,8 +170,13 @@ impl Own {
             enter: jail::in_place(rlimits),
             fds: vec!["socket".to_owned()],
         };
-        jail::send(control.as_fd(), &room, &[theirs.as_fd()])
-            .map_err(failed("tell the zygote of its room"))?;
+        match jail::send(control.as_fd(), &room, &[theirs.as_fd()]) {
+            // It has died already; why, its last words tell.
+            Err(errno) if !GONE.contains(&errno.raw_os_error()) => {
+                return Err(failed("tell the zygote of its room")(errno));
+            }
+            _ => {}
+        }
         rustix::io::ioctl_fionbio(&control, true).map_err(failed("set a socket up"))?;
         self.running = Some(Running { control, errors });
         Ok(ours)

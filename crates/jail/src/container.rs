@@ -56,7 +56,7 @@ fn settle() -> Result<Infallible, Failed> {
     let plan: ContainerPlan = serde_json::from_str(&text).map_err(|_| unreadable())?;
     // First of all: what is opened later takes other numbers.
     place_stream()?;
-    let bounded = own_users(&plan)?;
+    let bounded = own_users()?;
     let rules = landlock::rules(&readable(), None)?;
     let (own, rlimits): (Vec<_>, Vec<_>) =
         settable(&plan.rlimits).partition(|(number, _)| enter::is_for_all(*number));
@@ -79,11 +79,10 @@ fn settle() -> Result<Infallible, Failed> {
     room::become_guest(&steps, rules, &room::strings(environment(&start))?)
 }
 
-/// A user namespace of its own, where the engine made none and the kernel lets an ordinary user. True when this
-/// process has capabilities in it, which it has to drop.
-fn own_users(plan: &ContainerPlan) -> Result<bool, Failed> {
-    let inside = rustix::fs::stat("/proc/self/ns/user").ok().map(|stat| stat.st_ino);
-    if inside.is_none() || inside != plan.ns.get("user").copied() {
+/// A user namespace of its own, where the engine remapped no users and the kernel lets an ordinary user. There this
+/// process is the one user of every sandbox. True when it has capabilities in it, which it has to drop.
+fn own_users() -> Result<bool, Failed> {
+    if rustix::process::getuid().as_raw() == inside::UID {
         return Ok(false);
     }
     let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
@@ -96,7 +95,8 @@ fn own_users(plan: &ContainerPlan) -> Result<bool, Failed> {
     let map = |file: &str, text: String| {
         std::fs::write(format!("/proc/self/{file}"), text).map_err(Failed::io(format!("write {file}")))
     };
-    map("setgroups", "deny".to_owned())?;
+    // Not every kernel has this file; one that wants it written first refuses the next.
+    let _ = map("setgroups", "deny".to_owned());
     map("gid_map", format!("{id} {gid} 1"))?;
     map("uid_map", format!("{id} {uid} 1"))?;
     Ok(true)

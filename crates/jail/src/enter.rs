@@ -101,19 +101,12 @@ fn limits(rlimits: &[(u32, u64)]) -> Vec<Step> {
 
 /// No capability can be gained any more. Needs `CAP_SETPCAP`, as whoever made a user namespace has it.
 fn bounds() -> Vec<Step> {
-    let mut steps = Vec::new();
-    steps.push(prctl("lock the secure bits", libc::PR_SET_SECUREBITS, [SECUREBITS_LOCKED & !0x10, 0, 0]));
+    let bits = prctl("lock the secure bits", libc::PR_SET_SECUREBITS, [SECUREBITS_LOCKED & !0x10, 0, 0]);
+    let mut steps = vec![or_unknown(bits)];
     for capability in 0..=CAPABILITY_LAST {
-        let mut step = prctl(
-            &format!("drop capability {capability} for good"),
-            libc::PR_CAPBSET_DROP,
-            [capability, 0, 0],
-        );
-        if let Step::Call(call) = &mut step {
-            // The kernel has fewer than 64.
-            call.ok.push(libc::EINVAL);
-        }
-        steps.push(step);
+        // The kernel has fewer than 64.
+        let name = format!("drop capability {capability} for good");
+        steps.push(or_unknown(prctl(&name, libc::PR_CAPBSET_DROP, [capability, 0, 0])));
     }
     steps
 }
@@ -125,16 +118,12 @@ fn own_files() -> Step {
 
 /// No capabilities, no new privileges, Landlock, system calls.
 fn filters(landlock: bool) -> Result<Vec<Step>, Failed> {
-    let mut ambient = prctl(
+    let ambient = prctl(
         "clear the ambient capabilities",
         libc::PR_CAP_AMBIENT,
         [libc::PR_CAP_AMBIENT_CLEAR_ALL.into(), 0, 0],
     );
-    if let Step::Call(call) = &mut ambient {
-        // A kernel that does not know them has none.
-        call.ok.push(libc::EINVAL);
-    }
-    let mut steps = vec![ambient];
+    let mut steps = vec![or_unknown(ambient)];
     let header = [CAPABILITY_VERSION_3.to_ne_bytes(), 0u32.to_ne_bytes()].concat();
     steps.push(call("drop all capabilities", libc::SYS_capset, [Arg::bytes(header), Arg::bytes([0u8; 24])]));
     steps.push(own_files());
@@ -169,6 +158,14 @@ pub(crate) fn run(steps: &[Step], named: &dyn Fn(&str) -> RawFd) -> Result<(), F
         sys::carry_out(step, named).map_err(Failed::at(name.as_str()))?;
     }
     Ok(())
+}
+
+/// Does not matter where the kernel does not know such a thing: then there is none.
+fn or_unknown(step: Step) -> Step {
+    match step {
+        Step::Call(call) => Step::Call(Call { ok: vec![libc::EINVAL], ..call }),
+        keep => keep,
+    }
 }
 
 fn n(number: i64) -> Arg {

@@ -134,10 +134,12 @@ pub fn reset_signals() {
     let _ = call(libc::SYS_rt_sigprocmask, [libc::SIG_SETMASK.into(), none.as_ptr() as i64, 0, 8, 0, 0]);
 }
 
-/// Blocks SIGCHLD and returns a descriptor that becomes readable when one arrives.
+/// Blocks all signals and returns a descriptor that becomes readable when SIGCHLD arrives. Not every kernel spares the
+/// first process of a namespace what others in it send.
 pub fn child_signals() -> Result<OwnedFd, Errno> {
     let mask = [1u64 << (libc::SIGCHLD - 1)];
-    call(libc::SYS_rt_sigprocmask, [libc::SIG_BLOCK.into(), mask.as_ptr() as i64, 0, 8, 0, 0])?;
+    let all = [!0u64];
+    call(libc::SYS_rt_sigprocmask, [libc::SIG_BLOCK.into(), all.as_ptr() as i64, 0, 8, 0, 0])?;
     let flags = i64::from(libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
     let fd = call(libc::SYS_signalfd4, [-1, mask.as_ptr() as i64, 8, flags, 0, 0])?;
     // SAFETY: a new descriptor that nobody else owns.

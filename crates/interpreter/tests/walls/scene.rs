@@ -5,7 +5,7 @@ use crate::{afterwards, host, subject};
 use interpreter::{
     Caller, Context, Error, ExecuteRequest, Interpreter, Place, Preload, Sandbox, SandboxRequest,
 };
-use protocol::{Category, Language, Limits, Outcome, Status, Wall};
+use protocol::{Category, Language, Level, Limits, Outcome, Status, Wall};
 use std::sync::Arc;
 use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
@@ -95,6 +95,10 @@ impl Scene {
         if let Some(wall) = program.wall.filter(|wall| !walls.contains(wall)) {
             return Ok(Run::Skipped("cgroup", format!("this host does not give the wall {wall}")));
         }
+        let own_kernel = stage.sandbox.isolation().level != Level::SharedKernel;
+        if let Some(why) = program.shared_kernel_only.as_ref().filter(|_| own_kernel) {
+            return Ok(Run::Skipped("user-kernel", why.clone()));
+        }
         let grouped = host::groups(&stage.container);
         if walls.contains(&Wall::Cgroup) == grouped.is_empty() {
             return Err(format!("the walls are {walls:?}, the control groups {grouped:?}"));
@@ -102,9 +106,13 @@ impl Scene {
         let outcome = self.execute(&stage, program.code.as_str(), program.language).await;
         // While its context lives, so does what the program left behind.
         let (outcome, _context) = outcome.map_err(|error| format!("cannot {error}"))?;
-        judge(program, &outcome)?;
+        judge(program, own_kernel, &outcome)?;
         afterwards::check(program, &stage, &outcome).await?;
-        self.same_sandbox(program, &stage).await?;
+        // A kernel in user space is one process: what ends all of it ends the sandbox.
+        let ended = own_kernel && [Status::OutOfMemory, Status::Lost].contains(&outcome.status);
+        if !ended || stage.sandbox.is_alive() {
+            self.same_sandbox(program, &stage).await?;
+        }
         let room = stage.room;
         self.end(stage).await?;
         tokio::task::block_in_place(|| afterwards::check_host(program, room))?;
@@ -165,8 +173,9 @@ fn is_hello(outcome: &Outcome) -> bool {
     outcome.status == Status::Ok && outcome.stdout == "hello\n" && outcome.results.is_empty()
 }
 
-fn judge(program: &Program, outcome: &Outcome) -> Result<(), String> {
-    if !program.outcomes.contains(&outcome.status) {
+fn judge(program: &Program, own_kernel: bool, outcome: &Outcome) -> Result<(), String> {
+    let also = own_kernel && program.user_kernel.contains(&outcome.status);
+    if !program.outcomes.contains(&outcome.status) && !also {
         return Err(format!("it ended otherwise: {}", told(outcome)));
     }
     let last = outcome.stdout.trim_end().lines().last();

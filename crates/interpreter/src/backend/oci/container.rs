@@ -31,6 +31,8 @@ const USERS: std::ops::Range<u128> = 0x7000_0000..0x7fff_fffe;
 /// Calls that the guest makes before it denies them to all.
 const SETTLING: [&str; 2] = ["unshare", "capset"];
 
+/// What no sandbox sees beside what is hidden in `/proc`: the host's devices and control groups, and what gVisor offers.
+const HIDDEN: [&str; 3] = ["/sys", "/dev/fuse", "/dev/net"];
 /// Namespaces by their names in `/proc`.
 const NAMESPACES: [(&str, Wall); 7] = [
     ("user", Wall::UserNs),
@@ -179,7 +181,10 @@ fn host(limits: &Limits, engine: &Engine, uid: u32, own_files: Own) -> HostConfi
         ipc_mode: Some("private".into()),
         cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
         masked_paths: Some(
-            jail::hidden_names().map(|name| format!("/proc/{name}")).chain(["/sys".into()]).collect(),
+            jail::hidden_names()
+                .map(|name| format!("/proc/{name}"))
+                .chain(HIDDEN.map(str::to_owned))
+                .collect(),
         ),
         readonly_paths: Some(["/proc/sys", "/proc/sysrq-trigger"].map(str::to_owned).to_vec()),
         // Nothing that a sandbox says lands in a file of the engine's.

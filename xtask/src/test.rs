@@ -4,12 +4,12 @@
 //! `BELLJAR_REQUIRE` (a comma list: root, unprivileged, network, node, python, docker, runsc) names what is missing, it fails instead.
 
 mod another_user;
-mod engine;
+mod dockerd;
 mod totals;
 
 use crate::command::{cargo, installed, is_root, repository, run as run_command, target_dir};
 use anyhow::{Context, Result, bail};
-use engine::Engine;
+use dockerd::Dockerd;
 use std::path::PathBuf;
 use std::process::Command;
 use totals::Totals;
@@ -32,15 +32,15 @@ pub struct Run<'a> {
     /// Templates and caches.
     data_dir: PathBuf,
     /// A container engine for the tests that need one.
-    engine: Option<Engine>,
+    engine: Option<Dockerd>,
 }
 
 /// Runs everything; ends with the line `N passed, N failed, N skipped`. Fails when a test failed.
 pub fn run(name: Option<&str>, require: Option<String>) -> Result<()> {
     let target = target_dir()?;
     let data_dir = std::env::var_os("BELLJAR_DATA_DIR").map_or_else(|| target.join("belljar"), PathBuf::from);
-    let engine = match engine::hindrance() {
-        None => Some(Engine::start()?),
+    let engine = match dockerd::hindrance() {
+        None => Some(Dockerd::start()?),
         Some(why) => {
             eprintln!("no container engine: {why}");
             None

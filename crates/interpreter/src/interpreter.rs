@@ -3,8 +3,9 @@
 use crate::{
     Caller, Context, ContextRequest, Error, ExecuteRequest, Execution, Place, Preload, Sandbox,
     SandboxRequest, Stdin,
-    backend::{self, Backend, StartRequest, oci::OciSettings},
+    backend::{self, Backend, StartRequest},
     check,
+    containers::OciSettings,
     context::{Occupied, came_up},
     drive::{Drive, Ends, Plan},
     execution::EVENTS,

@@ -7,6 +7,7 @@ pub mod backend;
 mod bundle;
 mod check;
 mod collect;
+mod containers;
 mod context;
 mod credit;
 mod drive;
@@ -29,7 +30,8 @@ pub mod template;
 mod text;
 mod wire;
 
-pub use backend::{Preload, oci::OciSettings};
+pub use backend::Preload;
+pub use containers::OciSettings;
 pub use context::Context;
 pub use error::Error;
 pub use execution::Execution;

@@ -2,11 +2,11 @@
 //!
 //! What a sandbox can do is the guest's; what it means is the rest of this crate's.
 
-mod driver;
+pub(crate) mod driver;
 pub mod fake;
 pub mod native;
 pub mod oci;
-mod owner;
+pub(crate) mod owner;
 mod zygote;
 
 pub use crate::template::Template as TemplateRoot;

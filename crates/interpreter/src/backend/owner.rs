@@ -1,18 +1,18 @@
 //! Whose something on the host is: the name that what outlives a process bears, so that a later one can tell.
 
 /// This process by number and start, which no other has until the next boot.
-pub(super) fn own_name() -> String {
+pub(crate) fn own_name() -> String {
     let pid = std::process::id();
     format!("{pid}-{}", started(&pid.to_string()).unwrap_or_default())
 }
 
 /// Whether the process of this number and start is still there.
-pub(super) fn lives(pid: &str, start: &str) -> bool {
+pub(crate) fn lives(pid: &str, start: &str) -> bool {
     started(pid).as_deref() == Some(start)
 }
 
 /// Where numbers of processes mean the same: this boot, and this namespace of process numbers.
-pub(super) fn realm() -> String {
+pub(crate) fn realm() -> String {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let pids = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
     format!("{}-{}", boot.trim(), pids.display())

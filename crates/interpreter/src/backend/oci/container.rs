@@ -1,8 +1,7 @@
 //! What a container is made of, and which walls it has when the engine is asked about it afterwards.
 
-use super::engine::{Engine, failed};
-use super::owner;
-use crate::backend::{Preload, StartError, StartRequest, TemplateRoot, zygote};
+use crate::backend::{Preload, StartRequest, owner, zygote};
+use crate::containers::{Containers, OWNER, REALM, Shown, profile};
 use bollard::models::{
     ContainerCreateBody, ContainerInspectResponse, HostConfig, HostConfigCgroupnsModeEnum,
     HostConfigLogConfig, ResourcesUlimits,
@@ -10,14 +9,8 @@ use bollard::models::{
 use jail::container::ContainerPlan;
 use jail::plan::inside;
 use protocol::{Isolation, Level, Limits, Strength, Wall};
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
 
-static GUEST: &[u8] = include_bytes!(env!("BELLJAR_GUEST"));
-/// Labels of our containers: the process that owns it, and where that process's number means something.
-pub(super) const OWNER: &str = "belljar.owner";
-pub(super) const REALM: &str = "belljar.realm";
 /// Memory of guest and zygote, which count towards the container's limit, in bytes.
 const OWN_MEMORY_BYTES: u64 = 32 << 20;
 /// Memory of a kernel in user space, in bytes.
@@ -28,9 +21,6 @@ const OWN_PIDS: i64 = 2;
 const KERNEL_PIDS: i64 = 4096;
 /// Kernel users that no distribution gives to anybody.
 const USERS: std::ops::Range<u128> = 0x7000_0000..0x7fff_fffe;
-/// Calls that the guest makes before it denies them to all.
-const SETTLING: [&str; 2] = ["unshare", "capset"];
-
 /// What no sandbox sees beside what is hidden in `/proc`: the host's devices and control groups, and what gVisor offers.
 const HIDDEN: [&str; 3] = ["/sys", "/dev/fuse", "/dev/net"];
 /// Namespaces by their names in `/proc`.
@@ -56,7 +46,7 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    pub fn new(request: &StartRequest, engine: &Engine, image: String, own: Own) -> Wanted {
+    pub fn new(request: &StartRequest, engine: &Containers, image: String, shown: Shown) -> Wanted {
         let limits = request.limits.clone();
         let own_uid = !engine.remapped;
         let random = USERS.start + crate::ids::random() % (USERS.end - USERS.start);
@@ -67,7 +57,7 @@ impl Wanted {
             (Some(template), Preload::Full) => template.preload.join(","),
             _ => String::new(),
         };
-        let foreign = own.is_all();
+        let foreign = shown.all;
         let python: &[&str] = if foreign { &["python3"] } else { &[] };
         let plan = ContainerPlan {
             rlimits: jail::rlimits(&limits, counted || kernel),
@@ -79,7 +69,7 @@ impl Wanted {
         // An image of ours sets nothing itself.
         let path =
             (!foreign).then_some("/.belljar/template/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");
-        let host = host(&limits, engine, uid, own);
+        let host = host(&limits, engine, uid, shown);
         Wanted { image, uid, own_uid, host, plan, path }
     }
 
@@ -114,7 +104,7 @@ impl Wanted {
     }
 
     /// What the engine really made, as it tells and as the host shows.
-    pub fn isolation(&self, found: &ContainerInspectResponse, engine: &Engine) -> Isolation {
+    pub fn isolation(&self, found: &ContainerInspectResponse, engine: &Containers) -> Isolation {
         let (config, host) =
             (found.config.clone().unwrap_or_default(), found.host_config.clone().unwrap_or_default());
         let pid = found.state.as_ref().and_then(|state| state.pid).and_then(|pid| u32::try_from(pid).ok());
@@ -148,7 +138,7 @@ fn namespaces(pid: u32, ours: &BTreeMap<String, u64>) -> Vec<Wall> {
     NAMESPACES.into_iter().filter(|(name, _)| own(name)).map(|(_, wall)| wall).collect()
 }
 
-fn host(limits: &Limits, engine: &Engine, uid: u32, own_files: Own) -> HostConfig {
+fn host(limits: &Limits, engine: &Containers, uid: u32, shown: Shown) -> HostConfig {
     let kernel = engine.level != Level::SharedKernel;
     let own = if kernel { KERNEL_MEMORY_BYTES } else { OWN_MEMORY_BYTES };
     let memory = i64::try_from(limits.memory_bytes.saturating_add(own)).unwrap_or(i64::MAX);
@@ -159,14 +149,14 @@ fn host(limits: &Limits, engine: &Engine, uid: u32, own_files: Own) -> HostConfi
         hard: Some(value as i64),
     };
     // Podman takes the path of a profile for its name, Docker its text.
-    let profile = if engine.is_podman { own_files.profile.display().to_string() } else { profile() };
+    let profile = if engine.is_podman { shown.profile.display().to_string() } else { profile() };
     let security = vec!["no-new-privileges".to_owned(), format!("seccomp={profile}")];
     HostConfig {
         runtime: engine.runtime.clone(),
         network_mode: Some("none".into()),
         readonly_rootfs: Some(true),
         extra_hosts: Some(vec!["sandbox:127.0.0.1".into()]),
-        binds: Some(own_files.binds),
+        binds: Some(shown.binds),
         tmpfs: Some(tmpfs(limits, engine, uid)),
         shm_size: i64::try_from(limits.disk_bytes).ok(),
         memory: engine.limits.then_some(memory),
@@ -193,7 +183,7 @@ fn host(limits: &Limits, engine: &Engine, uid: u32, own_files: Own) -> HostConfi
     }
 }
 
-fn tmpfs(limits: &Limits, engine: &Engine, uid: u32) -> HashMap<String, String> {
+fn tmpfs(limits: &Limits, engine: &Containers, uid: u32) -> HashMap<String, String> {
     let (disk, inodes) = (limits.disk_bytes, limits.inodes);
     let own = |size: u64, inodes: u64, mode: u32| {
         // Podman knows neither owners nor a number of files.
@@ -210,79 +200,4 @@ fn tmpfs(limits: &Limits, engine: &Engine, uid: u32) -> HashMap<String, String> 
     ]
     .map(|(path, options)| (path.to_owned(), options))
     .into()
-}
-
-/// Our table of system calls in the engine's words. The guest puts its own, stricter filters above.
-fn profile() -> String {
-    let names: Vec<&str> = jail::allowed_names().chain(SETTLING).collect();
-    let allow = serde_json::json!({ "names": names, "action": "SCMP_ACT_ALLOW" });
-    serde_json::json!({ "defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 38, "syscalls": [allow] })
-        .to_string()
-}
-
-/// What of ours a container is shown, on this host.
-pub(super) struct Own {
-    binds: Vec<String>,
-    profile: PathBuf,
-    all: bool,
-}
-
-impl Own {
-    /// The guest alone, for images of templates, which have all else.
-    pub fn guest(data_dir: &Path) -> Result<Own, StartError> {
-        let folder = folder(data_dir)?;
-        let binds = vec![format!("{}:{}:ro,z", folder.join("own/guest").display(), inside::GUEST)];
-        Ok(Own { binds, profile: folder.join("seccomp.json"), all: false })
-    }
-
-    /// Whether the image has nothing of ours.
-    fn is_all(&self) -> bool {
-        self.all
-    }
-
-    /// Everything, for an image that has nothing of it.
-    pub fn all(data_dir: &Path, driver: &Path, python: &TemplateRoot) -> Result<Own, StartError> {
-        let folder = folder(data_dir)?;
-        let bind = |from: &Path, to: &str| format!("{}:{}{to}:ro,z", from.display(), inside::OWN);
-        let binds = vec![
-            bind(&folder.join("own"), ""),
-            bind(driver, "/driver"),
-            bind(&python.packages(), "/packages"),
-        ];
-        Ok(Own { binds, profile: folder.join("seccomp.json"), all: true })
-    }
-}
-
-/// A folder with what containers need of this host: `own` as they see `/.belljar`, and the profile.
-fn folder(data_dir: &Path) -> Result<PathBuf, StartError> {
-    use std::os::unix::fs::PermissionsExt;
-    let mut hasher = Sha256::new();
-    hasher.update(GUEST);
-    hasher.update(profile());
-    let hash: String = hasher.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let parent = data_dir.join("containers");
-    let ready = parent.join(hash);
-    if ready.is_dir() {
-        return Ok(ready);
-    }
-    let aside = parent.join(format!(".making-{:032x}", crate::ids::random()));
-    let write = || -> std::io::Result<()> {
-        for folder in ["driver", "packages", "template"] {
-            std::fs::create_dir_all(aside.join("own").join(folder))?;
-        }
-        let profile = profile();
-        for (name, content, mode) in [
-            ("own/guest", GUEST, 0o755),
-            ("own/walls-probe", b"closed\n", 0o644),
-            ("seccomp.json", profile.as_bytes(), 0o644),
-        ] {
-            std::fs::write(aside.join(name), content)?;
-            std::fs::set_permissions(aside.join(name), PermissionsExt::from_mode(mode))?;
-        }
-        for folder in ["", "own", "own/driver", "own/packages", "own/template"] {
-            std::fs::set_permissions(aside.join(folder), PermissionsExt::from_mode(0o755))?;
-        }
-        crate::backend::driver::publish(&aside, &ready)
-    };
-    write().map(|()| ready.clone()).map_err(failed("write the guest for containers"))
 }

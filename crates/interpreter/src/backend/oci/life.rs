@@ -1,12 +1,10 @@
-//! A container's life and end: its stream, what it uses, why it ended, and that it is removed.
+//! A container's life and end: its stream, what it uses, and why it ended.
 
-use super::container::{OWNER, REALM};
-use super::owner;
 use crate::backend::{self, Measure, Stream};
+use crate::containers::Janitor;
 use bollard::Docker;
 use bollard::container::{AttachContainerResults, LogOutput};
 use bollard::errors::Error;
-use bollard::query_parameters::{ListContainersOptionsBuilder, RemoveContainerOptionsBuilder};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use jail::cgroup::Group;
@@ -21,12 +19,6 @@ const WORDS_BYTES: usize = 2 << 10;
 /// How often, and how many times, an engine is asked how a container ended.
 const ASK_EVERY: Duration = Duration::from_millis(25);
 const ASK_MAX: usize = 20;
-/// How long an owner waits for the removal of its container.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How long the removal is tried again while the engine does not answer.
-const RETRY_EVERY: Duration = Duration::from_secs(1);
-const RETRY_MAX: usize = 600;
-
 /// A container.
 pub(super) struct Life {
     docker: Docker,
@@ -156,78 +148,5 @@ impl backend::Guard for Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         self.janitor.remove(&self.life.id);
-    }
-}
-
-/// Removes containers on a thread of its own, so that nobody's end can stop it half-way.
-pub(super) struct Janitor {
-    docker: Docker,
-    runtime: Option<tokio::runtime::Runtime>,
-}
-
-impl Janitor {
-    /// Begins by removing what dead owners left.
-    pub fn start(docker: Docker) -> io::Result<Janitor> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        runtime.spawn(sweep(docker.clone()));
-        Ok(Janitor { docker, runtime: Some(runtime) })
-    }
-
-    fn remove(&self, id: &str) {
-        let (done, wait) = std::sync::mpsc::channel();
-        let (docker, id) = (self.docker.clone(), id.to_owned());
-        let Some(runtime) = &self.runtime else { return };
-        runtime.spawn(async move {
-            for _ in 0..RETRY_MAX {
-                if remove(&docker, &id).await {
-                    break;
-                }
-                // Nobody is kept waiting for an engine that does not answer.
-                let _ = done.send(());
-                tokio::time::sleep(RETRY_EVERY).await;
-            }
-            let _ = done.send(());
-        });
-        let _ = wait.recv_timeout(PATIENCE);
-    }
-}
-
-impl Drop for Janitor {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-    }
-}
-
-/// Removes a container, running or not, and waits until it is gone; false when the engine did not answer.
-async fn remove(docker: &Docker, id: &str) -> bool {
-    let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
-    for _ in 0..ASK_MAX {
-        match docker.remove_container(id, Some(options.clone())).await {
-            Err(Error::DockerResponseServerError { status_code: 404, .. }) => return true,
-            // Done, or on its way: until it is not found any more.
-            Ok(()) | Err(Error::DockerResponseServerError { .. }) => tokio::time::sleep(ASK_EVERY).await,
-            Err(_) => return false,
-        }
-    }
-    true
-}
-
-/// Removes containers of owners that are gone. Of those that this host cannot know, only the dead ones.
-async fn sweep(docker: Docker) {
-    let filters = std::collections::HashMap::from([("label".to_owned(), vec![OWNER.to_owned()])]);
-    let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
-    for found in docker.list_containers(Some(options)).await.unwrap_or_default() {
-        let (Some(id), Some(labels)) = (found.id, found.labels) else { continue };
-        let owned = labels.get(OWNER).and_then(|owner| owner.split_once('-'));
-        let Some((pid, start)) = owned else { continue };
-        let left = match labels.get(REALM) {
-            Some(realm) if *realm == owner::realm() => !owner::lives(pid, start),
-            _ => !found.state.is_some_and(|state| state.to_string() == "running"),
-        };
-        if left {
-            remove(&docker, &id).await;
-        }
     }
 }

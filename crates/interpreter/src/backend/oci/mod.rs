@@ -1,40 +1,22 @@
 //! The `oci` backend: containers through the API of Docker or Podman, behind whichever runtime the engine has.
 //!
 //! A container's attached standard input and output are the stream, the guest is its first process, and its zygote
-//! lives inside. What the engine is and has is `engine`'s, what a container is made of and which walls it really has
-//! `container`'s, its life and end `life`'s, images of templates `image`'s.
+//! lives inside. What a container is made of and which walls it really has is `container`'s, its life and end `life`'s;
+//! engines, images and what is left behind are [`crate::containers`]'s.
 
 mod container;
-mod engine;
-mod image;
 mod life;
 
-use super::{Backend, Check, Later, Probe, StartError, StartRequest, Started, TemplateRoot, driver, owner};
+use super::{Backend, Check, Later, Probe, StartError, StartRequest, Started, TemplateRoot};
 use crate::Settings;
-use crate::template::Store;
+use crate::containers::{Containers, Janitor, OciSettings, Shown, failed, look};
 use bollard::query_parameters::{AttachContainerOptionsBuilder, CreateContainerOptionsBuilder};
-use container::{Own, Wanted};
-use engine::{Engine, failed};
-use life::{Guard, Janitor, Life};
+use container::Wanted;
+use life::{Guard, Life};
 use protocol::{Level, Wall};
-use serde::Deserialize;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{Mutex, OnceCell};
-
-/// Which engine to use, and how.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct OciSettings {
-    /// `docker`, `podman`, or the path of a socket; without it the first of `sockets` that answers.
-    pub engine: Option<String>,
-    /// A runtime's name as the engine knows it (`runc`, `crun`, `runsc`, `kata`, …); else the engine's own choice.
-    pub runtime: Option<String>,
-    /// The image of all sandboxes; else one is made of each template.
-    pub image: Option<String>,
-    /// Where engines may listen, beside the usual places; looked at first.
-    pub sockets: Vec<PathBuf>,
-}
 
 /// Sandboxes in containers.
 pub struct Oci {
@@ -44,7 +26,7 @@ pub struct Oci {
 struct Shared {
     settings: OciSettings,
     data_dir: PathBuf,
-    engine: OnceCell<Engine>,
+    containers: OnceCell<Containers>,
     janitor: OnceLock<Arc<Janitor>>,
     /// One image is made at a time.
     building: Mutex<()>,
@@ -56,7 +38,7 @@ impl Oci {
         let shared = Shared {
             settings: settings.oci.clone(),
             data_dir: settings.data_dir.clone(),
-            engine: OnceCell::new(),
+            containers: OnceCell::new(),
             janitor: OnceLock::new(),
             building: Mutex::default(),
         };
@@ -84,7 +66,7 @@ impl Backend for Oci {
 
     fn probe(&self) -> Probe {
         let settings = self.shared.settings.clone();
-        let looked = std::thread::spawn(move || engine::look(&settings)).join();
+        let looked = std::thread::spawn(move || look(&settings)).join();
         let (checks, level) = looked.unwrap_or_else(|_| (Vec::new(), Level::SharedKernel));
         let usable = !checks.is_empty() && checks.iter().all(|check: &Check| check.holds || !check.needed);
         let walls = if usable { Wall::ALL.to_vec() } else { Vec::new() };
@@ -93,19 +75,19 @@ impl Backend for Oci {
 
     fn prepare<'a>(&'a self, template: &'a TemplateRoot) -> Later<'a, Result<Option<String>, StartError>> {
         Box::pin(async move {
-            let engine = self.shared.engine().await?;
+            let engine = self.shared.containers().await?;
             self.shared.image(engine, Some(template)).await.map(Some)
         })
     }
 }
 
 impl Shared {
-    async fn engine(&self) -> Result<&Engine, StartError> {
-        self.engine.get_or_try_init(|| Engine::find(&self.settings)).await
+    async fn containers(&self) -> Result<&Containers, StartError> {
+        self.containers.get_or_try_init(|| Containers::find(&self.settings)).await
     }
 
     /// Removes containers; made with the first one. What dead owners left goes then, too.
-    fn janitor(&self, engine: &Engine) -> Result<Arc<Janitor>, StartError> {
+    fn janitor(&self, engine: &Containers) -> Result<Arc<Janitor>, StartError> {
         if let Some(janitor) = self.janitor.get() {
             return Ok(janitor.clone());
         }
@@ -115,34 +97,39 @@ impl Shared {
     }
 
     /// The image of a template, made when the engine does not have it.
-    async fn image(&self, engine: &Engine, template: Option<&TemplateRoot>) -> Result<String, StartError> {
+    async fn image(
+        &self,
+        engine: &Containers,
+        template: Option<&TemplateRoot>,
+    ) -> Result<String, StartError> {
         let _turn = self.building.lock().await;
-        image::ensure(&engine.docker, template, &self.data_dir).await
+        engine.image(template, &self.data_dir).await
     }
 
     async fn begin(&self, request: StartRequest) -> Result<Started, StartError> {
-        let engine = self.engine().await?;
+        let engine = self.containers().await?;
         let janitor = self.janitor(engine)?;
-        let (image, own) = match &self.settings.image {
-            Some(image) => (image.clone(), self.own_files().await?),
-            None => (self.image(engine, request.template.as_ref()).await?, Own::guest(&self.data_dir)?),
+        let (image, shown) = match &self.settings.image {
+            Some(image) => (image.clone(), Shown::all(&self.data_dir).await?),
+            None => (self.image(engine, request.template.as_ref()).await?, Shown::guest(&self.data_dir)?),
         };
-        let wanted = Wanted::new(&request, engine, image, own);
+        let wanted = Wanted::new(&request, engine, image, shown);
         let docker = &engine.docker;
         let options =
             CreateContainerOptionsBuilder::default().name(&format!("belljar-{}", request.sandbox)).build();
         let made = docker.create_container(Some(options), wanted.body()).await;
-        let made = made.map_err(|error| engine.explain("make a container", error, &wanted))?;
+        let made = made.map_err(|error| engine.explain("make a container", error, wanted.image()))?;
         let life = Arc::new(Life::new(docker.clone(), made.id));
         let guard = Guard { life: life.clone(), janitor };
         let attach =
             AttachContainerOptionsBuilder::default().stdin(true).stdout(true).stderr(true).stream(true);
         let attached = docker.attach_container(life.id(), Some(attach.build())).await;
-        let attached = attached.map_err(|error| engine.explain("attach to the container", error, &wanted))?;
+        let attached =
+            attached.map_err(|error| engine.explain("attach to the container", error, wanted.image()))?;
         let started = docker.start_container(life.id(), None).await;
-        started.map_err(|error| engine.explain("start the container", error, &wanted))?;
+        started.map_err(|error| engine.explain("start the container", error, wanted.image()))?;
         let found = docker.inspect_container(life.id(), None).await;
-        let found = found.map_err(|error| engine.explain("look at the container", error, &wanted))?;
+        let found = found.map_err(|error| engine.explain("look at the container", error, wanted.image()))?;
         life.watch(found.state.as_ref().and_then(|state| state.pid));
         Ok(Started {
             stream: life::stream(attached, life),
@@ -152,20 +139,5 @@ impl Shared {
             bash: "bash".into(),
             node: "node".into(),
         })
-    }
-
-    /// What a foreign image lacks: guest, driver, and IPython for the image's own Python.
-    async fn own_files(&self) -> Result<Own, StartError> {
-        let data_dir = self.data_dir.clone();
-        let prepared = tokio::task::spawn_blocking(move || {
-            let driver = driver::prepare(&data_dir, None)?;
-            let store = Store::open(&data_dir).and_then(|store| store.ensure("python", &()));
-            let template = store.map_err(|error| StartError {
-                hint: Some(error.hint()),
-                ..StartError::new("template", format!("cannot {error}"))
-            })?;
-            Own::all(&data_dir, &driver, &template)
-        });
-        prepared.await.unwrap_or_else(|gone| std::panic::resume_unwind(gone.into_panic()))
     }
 }

@@ -15,7 +15,7 @@ const CONTROL_GROUP: &str = "tests-of-belljar";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running engine.
-pub struct Engine {
+pub struct Dockerd {
     daemon: Child,
     folder: PathBuf,
 }
@@ -29,9 +29,9 @@ pub fn hindrance() -> Option<&'static str> {
     }
 }
 
-impl Engine {
+impl Dockerd {
     /// Starts it and waits until it answers.
-    pub fn start() -> Result<Engine> {
+    pub fn start() -> Result<Dockerd> {
         // A short path: sockets below it have at most 107 bytes.
         let folder = std::env::temp_dir().join(format!("engine-{}", std::process::id()));
         std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
@@ -44,7 +44,7 @@ impl Engine {
         // A signal to the terminal is not for the engine: it ends after the tests.
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0);
         let daemon = command.spawn().context("start dockerd")?;
-        let mut engine = Engine { daemon, folder };
+        let mut engine = Dockerd { daemon, folder };
         engine.wait()?;
         Ok(engine)
     }
@@ -68,7 +68,7 @@ impl Engine {
     }
 }
 
-impl Drop for Engine {
+impl Drop for Dockerd {
     fn drop(&mut self) {
         let _ = Command::new("kill").arg(self.daemon.id().to_string()).status();
         let end = Instant::now() + PATIENCE;

@@ -1,5 +1,6 @@
 //! Images of templates: made on this host out of a template and a minimal root, without a registry.
 
+use super::Containers;
 use crate::backend::{StartError, TemplateRoot, driver};
 use crate::template::image;
 use bollard::Docker;
@@ -28,8 +29,18 @@ fn name(template: Option<&TemplateRoot>, driver: &Path) -> String {
     format!("belljar/{name}:{hash}")
 }
 
-/// The image of a template, by its name. It is made when the engine does not have it.
-pub(super) async fn ensure(
+impl Containers {
+    /// The image of a template, by its name. It is made when the engine does not have it.
+    pub async fn image(
+        &self,
+        template: Option<&TemplateRoot>,
+        data_dir: &Path,
+    ) -> Result<String, StartError> {
+        ensure(&self.docker, template, data_dir).await
+    }
+}
+
+async fn ensure(
     docker: &Docker,
     template: Option<&TemplateRoot>,
     data_dir: &Path,

@@ -1,0 +1,181 @@
+//! Container engines: Docker and Podman, by their common API.
+//!
+//! Here an engine is found and asked what it is and can hold. What `doctor` tells of it is `checks`'s, what its refusals
+//! mean `refusal`'s, what of this host its containers are shown `shown`'s, images of templates `image`'s, and that no
+//! container is left `janitor`'s. What a sandbox is made of is the backend's.
+
+mod checks;
+mod image;
+mod janitor;
+mod refusal;
+mod shown;
+
+pub(crate) use checks::look;
+pub(crate) use janitor::{Janitor, OWNER, REALM};
+pub(crate) use shown::{Shown, profile};
+
+use crate::backend::StartError;
+use bollard::{API_DEFAULT_VERSION, Docker, errors::Error};
+use protocol::Level;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Seconds that an engine may take for one answer; making a container on a busy machine takes some.
+const ANSWER_SECS: u64 = 120;
+/// Where engines listen.
+const SOCKETS: [(&str, &str); 3] = [
+    ("docker", "/var/run/docker.sock"),
+    ("podman", "/run/podman/podman.sock"),
+    ("docker", "/run/user/docker.sock"),
+];
+/// Which engine to use, and how.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OciSettings {
+    /// `docker`, `podman`, or the path of a socket; without it the first of `sockets` that answers.
+    pub engine: Option<String>,
+    /// A runtime's name as the engine knows it (`runc`, `crun`, `runsc`, `kata`, …); else the engine's own choice.
+    pub runtime: Option<String>,
+    /// The image of all sandboxes; else one is made of each template.
+    pub image: Option<String>,
+    /// Where engines may listen, beside the usual places; looked at first.
+    pub sockets: Vec<PathBuf>,
+}
+
+/// An engine that answers.
+pub(crate) struct Containers {
+    pub docker: Docker,
+    socket: PathBuf,
+    /// Its name and version.
+    pub title: String,
+    pub is_podman: bool,
+    /// Users in its containers are others outside (user-namespace remap, or a rootless engine).
+    pub remapped: bool,
+    /// It holds limits of memory and processes.
+    pub limits: bool,
+    /// The runtime's name, as the engine is asked for it; none for its own choice.
+    pub runtime: Option<String>,
+    pub level: Level,
+    /// Names of all its runtimes.
+    runtimes: Vec<String>,
+    /// Versions of its parts.
+    parts: Vec<(String, String)>,
+    /// This process's namespaces.
+    pub ns: BTreeMap<String, u64>,
+}
+
+impl Containers {
+    /// The engine of the settings, or the first that answers.
+    pub async fn find(settings: &OciSettings) -> Result<Containers, StartError> {
+        let mut tried = Vec::new();
+        for socket in sockets(settings) {
+            match Containers::open(&socket, settings).await {
+                Ok(engine) => return Ok(engine),
+                Err(why) => tried.push(format!("{}: {why}", socket.display())),
+            }
+        }
+        let hint = "install and start Docker (`sudo apt install docker.io`) or Podman (`systemctl --user start \
+            podman.socket`), name its socket in [backend.oci] engine, or use --backend native";
+        Err(StartError {
+            hint: Some(hint.to_owned()),
+            ..StartError::new("no_engine", format!("no container engine answers ({})", tried.join("; ")))
+        })
+    }
+
+    async fn open(socket: &Path, settings: &OciSettings) -> Result<Containers, Error> {
+        let path = socket.to_string_lossy();
+        let docker =
+            Docker::connect_with_unix(&path, ANSWER_SECS, API_DEFAULT_VERSION)?.negotiate_version().await?;
+        let (version, info) = (docker.version().await?, docker.info().await?);
+        let parts: Vec<(String, String)> =
+            version.components.into_iter().flatten().map(|part| (part.name, part.version)).collect();
+        let is_podman = parts.iter().any(|(name, _)| name.contains("Podman"));
+        let name = if is_podman { "Podman" } else { "Docker" };
+        let users = info.security_options.unwrap_or_default();
+        let known = info.runtimes.unwrap_or_default();
+        let chosen = settings.runtime.clone().or(info.default_runtime).unwrap_or_default();
+        // A runtime may have any name; its program tells what it is.
+        let program = known.get(&chosen).and_then(|runtime| runtime.path.clone()).unwrap_or_default();
+        let mut runtimes: Vec<String> = known.into_keys().collect();
+        runtimes.sort();
+        Ok(Containers {
+            socket: socket.to_owned(),
+            title: format!("{name} {}", version.version.unwrap_or_default()),
+            is_podman,
+            remapped: users.iter().any(|option| ["name=userns", "name=rootless"].contains(&option.as_str())),
+            limits: info.memory_limit == Some(true) && info.pids_limit == Some(true),
+            level: level(&chosen, &program),
+            runtime: settings.runtime.clone(),
+            ns: jail::namespaces_of("self"),
+            docker,
+            runtimes,
+            parts,
+        })
+    }
+}
+
+/// What separates a runtime's sandboxes from the host.
+fn level(name: &str, program: &str) -> Level {
+    let is = |word: &str| name.contains(word) || program.contains(word);
+    match () {
+        () if is("runsc") || is("gvisor") => Level::UserKernel,
+        () if is("kata") => Level::Vm,
+        () => Level::SharedKernel,
+    }
+}
+
+fn sockets(settings: &OciSettings) -> Vec<PathBuf> {
+    let usual = |engine: &str| {
+        let found = SOCKETS.iter().filter(|(name, _)| engine.is_empty() || *name == engine);
+        found.map(|(_, path)| PathBuf::from(path)).collect::<Vec<_>>()
+    };
+    let near = |engine: &str| {
+        let named = |path: &&PathBuf| path.to_string_lossy().contains(engine);
+        settings.sockets.iter().filter(named).cloned().collect::<Vec<_>>()
+    };
+    match settings.engine.as_deref() {
+        Some(path) if path.contains('/') => vec![PathBuf::from(path.trim_start_matches("unix://"))],
+        engine => {
+            let engine = engine.unwrap_or_default();
+            [near(engine), usual(engine)].concat()
+        }
+    }
+}
+
+/// An error of this host, not of the engine.
+pub(crate) fn failed(step: &'static str) -> impl Fn(std::io::Error) -> StartError {
+    move |error| StartError::new("host", format!("cannot {step}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runtime_is_known_by_its_name_or_its_program() {
+        let rows = [
+            ("runc", "runc", Level::SharedKernel),
+            ("crun", "", Level::SharedKernel),
+            ("sandboxed", "/usr/bin/runsc", Level::UserKernel),
+            ("runsc-kvm", "", Level::UserKernel),
+            ("kata-qemu", "", Level::Vm),
+        ];
+        for (name, program, expected) in rows {
+            assert_eq!(level(name, program), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn places_are_looked_at_in_order() {
+        let named = |engine: &str| OciSettings {
+            engine: Some(engine.to_owned()),
+            sockets: vec!["/run/user/7/docker.sock".into(), "/run/user/7/podman/podman.sock".into()],
+            ..OciSettings::default()
+        };
+        assert_eq!(sockets(&named("unix:///a/b")), [PathBuf::from("/a/b")]);
+        let podman = ["/run/user/7/podman/podman.sock", "/run/podman/podman.sock"].map(PathBuf::from);
+        assert_eq!(sockets(&named("podman")), podman);
+        assert_eq!(sockets(&OciSettings::default()).len(), SOCKETS.len());
+    }
+}

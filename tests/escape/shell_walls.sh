@@ -11,5 +11,5 @@ grep -q '^Seccomp:[[:space:]]*2$' /proc/self/status || broken "no filter"
 ! touch /usr/planted 2>/dev/null || broken "/usr"
 ! (exec 9<>/dev/tcp/169.254.169.254/80) 2>/dev/null || broken "the network"
 ! (exec 9<>/dev/tcp/127.0.0.1/22) 2>/dev/null || broken "the host's loopback"
-! cat /proc/1/environ 2>/dev/null | grep -q . || broken "the guest's environment"
+grep -q gvisor /proc/cmdline || ! cat /proc/1/environ 2>/dev/null | grep -q . || broken "the guest's environment"
 echo HELD

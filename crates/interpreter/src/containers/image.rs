@@ -36,6 +36,7 @@ impl Containers {
         template: Option<&TemplateRoot>,
         data_dir: &Path,
     ) -> Result<String, StartError> {
+        let _turn = self.building.lock().await;
         ensure(&self.docker, template, data_dir).await
     }
 }

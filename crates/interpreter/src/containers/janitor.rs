@@ -3,8 +3,13 @@
 use crate::backend::owner;
 use bollard::Docker;
 use bollard::errors::Error;
-use bollard::query_parameters::{ListContainersOptionsBuilder, RemoveContainerOptionsBuilder};
+use bollard::query_parameters::{
+    EventsOptionsBuilder, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
+};
+use futures_util::StreamExt;
+use std::collections::{HashMap, HashSet};
 use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Labels of our containers: the process that owns it, and where that process's number means something.
@@ -13,8 +18,6 @@ pub(crate) const REALM: &str = "belljar.realm";
 /// How often, and how many times, it is asked whether a container is gone.
 const ASK_EVERY: Duration = Duration::from_millis(25);
 const ASK_MAX: usize = 20;
-/// How long an owner waits for the removal of its container.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the removal is tried again while the engine does not answer.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
 const RETRY_MAX: usize = 600;
@@ -22,6 +25,8 @@ const RETRY_MAX: usize = 600;
 /// Removes containers on a thread of its own, so that nobody's end can stop it half-way.
 pub(crate) struct Janitor {
     docker: Docker,
+    /// Containers whose memory ran out as a whole: a removed one can be asked no more.
+    starved: Arc<Mutex<HashSet<String>>>,
     runtime: Option<tokio::runtime::Runtime>,
 }
 
@@ -30,26 +35,30 @@ impl Janitor {
     pub fn start(docker: Docker) -> io::Result<Janitor> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         runtime.spawn(sweep(docker.clone()));
-        Ok(Janitor { docker, runtime: Some(runtime) })
+        let starved = Arc::default();
+        runtime.spawn(listen(docker.clone(), Arc::clone(&starved)));
+        Ok(Janitor { docker, starved, runtime: Some(runtime) })
     }
 
-    /// Removes a container, and waits for it while the engine answers.
+    /// Whether memory ran out for the whole of a container.
+    pub fn ran_out_of_memory(&self, id: &str) -> bool {
+        self.starved.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
+    }
+
+    /// Removes a container, soon; while the engine does not answer it is tried again.
     pub fn remove(&self, id: &str) {
-        let (done, wait) = std::sync::mpsc::channel();
         let (docker, id) = (self.docker.clone(), id.to_owned());
         let Some(runtime) = &self.runtime else { return };
+        let starved = self.starved.clone();
         runtime.spawn(async move {
             for _ in 0..RETRY_MAX {
                 if remove(&docker, &id).await {
                     break;
                 }
-                // Nobody is kept waiting for an engine that does not answer.
-                let _ = done.send(());
                 tokio::time::sleep(RETRY_EVERY).await;
             }
-            let _ = done.send(());
+            starved.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         });
-        let _ = wait.recv_timeout(PATIENCE);
     }
 }
 
@@ -75,9 +84,25 @@ async fn remove(docker: &Docker, id: &str) -> bool {
     true
 }
 
+/// Hears which of this process's containers the kernel killed for memory, as long as the engine tells.
+async fn listen(docker: Docker, starved: Arc<Mutex<HashSet<String>>>) {
+    let own = format!("{OWNER}={}", owner::own_name());
+    let filters =
+        HashMap::from([("event".to_owned(), vec!["oom".to_owned()]), ("label".to_owned(), vec![own])]);
+    loop {
+        let options = EventsOptionsBuilder::default().filters(&filters).build();
+        let mut events = std::pin::pin!(docker.events(Some(options)));
+        while let Some(Ok(event)) = events.next().await {
+            let id = event.actor.and_then(|actor| actor.id);
+            starved.lock().unwrap_or_else(PoisonError::into_inner).extend(id);
+        }
+        tokio::time::sleep(RETRY_EVERY).await;
+    }
+}
+
 /// Removes containers of owners that are gone. Of those that this host cannot know, only the dead ones.
 async fn sweep(docker: Docker) {
-    let filters = std::collections::HashMap::from([("label".to_owned(), vec![OWNER.to_owned()])]);
+    let filters = HashMap::from([("label".to_owned(), vec![OWNER.to_owned()])]);
     let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
     for found in docker.list_containers(Some(options)).await.unwrap_or_default() {
         let (Some(id), Some(labels)) = (found.id, found.labels) else { continue };

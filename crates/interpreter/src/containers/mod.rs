@@ -16,10 +16,12 @@ pub(crate) use shown::{Shown, profile};
 
 use crate::backend::StartError;
 use bollard::{API_DEFAULT_VERSION, Docker, errors::Error};
-use protocol::Level;
+use protocol::{Level, Wall};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use tokio::sync::Mutex;
 
 /// Seconds that an engine may take for one answer; making a container on a busy machine takes some.
 const ANSWER_SECS: u64 = 120;
@@ -43,6 +45,17 @@ pub struct OciSettings {
     pub sockets: Vec<PathBuf>,
 }
 
+/// Namespaces by their names in `/proc`.
+const NAMESPACES: [(&str, Wall); 7] = [
+    ("user", Wall::UserNs),
+    ("mnt", Wall::MountNs),
+    ("pid", Wall::PidNs),
+    ("net", Wall::NetNs),
+    ("ipc", Wall::IpcNs),
+    ("uts", Wall::UtsNs),
+    ("cgroup", Wall::CgroupNs),
+];
+
 /// An engine that answers.
 pub(crate) struct Containers {
     pub docker: Docker,
@@ -63,6 +76,9 @@ pub(crate) struct Containers {
     parts: Vec<(String, String)>,
     /// This process's namespaces.
     pub ns: BTreeMap<String, u64>,
+    janitor: OnceLock<Arc<Janitor>>,
+    /// One image is made at a time.
+    building: Mutex<()>,
 }
 
 impl Containers {
@@ -108,10 +124,30 @@ impl Containers {
             level: level(&chosen, &program),
             runtime: settings.runtime.clone(),
             ns: jail::namespaces_of("self"),
+            janitor: OnceLock::new(),
+            building: Mutex::default(),
             docker,
             runtimes,
             parts,
         })
+    }
+
+    /// Removes containers; made with the first one. What dead owners left goes then, too.
+    pub fn janitor(&self) -> Result<Arc<Janitor>, StartError> {
+        if let Some(janitor) = self.janitor.get() {
+            return Ok(janitor.clone());
+        }
+        let made =
+            Janitor::start(self.docker.clone()).map_err(failed("start a thread that removes containers"))?;
+        Ok(self.janitor.get_or_init(|| Arc::new(made)).clone())
+    }
+
+    /// The namespaces in which a process of this host is, and this process is not.
+    pub fn namespaces_of(&self, pid: u32) -> Vec<Wall> {
+        let its = jail::namespaces_of(&pid.to_string());
+        let own =
+            |name: &str| its.get(name).is_some_and(|inode| self.ns.get(name).is_some_and(|our| our != inode));
+        NAMESPACES.into_iter().filter(|(name, _)| own(name)).map(|(_, wall)| wall).collect()
     }
 }
 

@@ -108,8 +108,9 @@ impl Scene {
         let (outcome, _context) = outcome.map_err(|error| format!("cannot {error}"))?;
         judge(program, own_kernel, &outcome)?;
         afterwards::check(program, &stage, &outcome).await?;
-        // A kernel in user space is one process: what ends all of it ends the sandbox.
-        let ended = own_kernel && [Status::OutOfMemory, Status::Lost].contains(&outcome.status);
+        // A kernel in user space is one process: what ends all of it, or keeps it busy, ends the sandbox.
+        let ends = [Status::OutOfMemory, Status::Timeout, Status::Lost];
+        let ended = own_kernel && ends.contains(&outcome.status);
         if !ended || stage.sandbox.is_alive() {
             self.same_sandbox(program, &stage).await?;
         }

@@ -9,7 +9,7 @@ use bollard::models::{
 use jail::container::ContainerPlan;
 use jail::plan::inside;
 use protocol::{Isolation, Level, Limits, Strength, Wall};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 /// Memory of guest and zygote, which count towards the container's limit, in bytes.
 const OWN_MEMORY_BYTES: u64 = 32 << 20;
@@ -23,20 +23,9 @@ const KERNEL_PIDS: i64 = 4096;
 const USERS: std::ops::Range<u128> = 0x7000_0000..0x7fff_fffe;
 /// What no sandbox sees beside what is hidden in `/proc`: the host's devices and control groups, and what gVisor offers.
 const HIDDEN: [&str; 3] = ["/sys", "/dev/fuse", "/dev/net"];
-/// Namespaces by their names in `/proc`.
-const NAMESPACES: [(&str, Wall); 7] = [
-    ("user", Wall::UserNs),
-    ("mnt", Wall::MountNs),
-    ("pid", Wall::PidNs),
-    ("net", Wall::NetNs),
-    ("ipc", Wall::IpcNs),
-    ("uts", Wall::UtsNs),
-    ("cgroup", Wall::CgroupNs),
-];
-
 /// A container that is to be made.
 pub(super) struct Wanted {
-    image: String,
+    pub image: String,
     /// The kernel user, which is no other sandbox's where the engine does not remap users.
     uid: u32,
     own_uid: bool,
@@ -71,10 +60,6 @@ impl Wanted {
             (!foreign).then_some("/.belljar/template/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");
         let host = host(&limits, engine, uid, shown);
         Wanted { image, uid, own_uid, host, plan, path }
-    }
-
-    pub fn image(&self) -> &str {
-        &self.image
     }
 
     /// What the engine is asked for.
@@ -117,7 +102,7 @@ impl Wanted {
             && limit.is_none_or(|limit| i64::try_from(limit).is_ok_and(|limit| limit <= asked));
         let mut walls = Vec::new();
         if let (Some(pid), true) = (pid, engine.level != Level::SharedKernel) {
-            walls.extend(namespaces(pid, &engine.ns));
+            walls.extend(engine.namespaces_of(pid));
         }
         if counted {
             walls.push(Wall::Cgroup);
@@ -129,13 +114,6 @@ impl Wanted {
         let strength = if counted && closed { Strength::Standard } else { Strength::Weak };
         Isolation { backend: "oci".into(), level: engine.level, strength, walls, missing: Vec::new() }
     }
-}
-
-/// The namespaces in which a process of this host is, and this process is not.
-fn namespaces(pid: u32, ours: &BTreeMap<String, u64>) -> Vec<Wall> {
-    let its = jail::namespaces_of(&pid.to_string());
-    let own = |name: &str| its.get(name).is_some_and(|inode| ours.get(name).is_some_and(|our| our != inode));
-    NAMESPACES.into_iter().filter(|(name, _)| own(name)).map(|(_, wall)| wall).collect()
 }
 
 fn host(limits: &Limits, engine: &Containers, uid: u32, shown: Shown) -> HostConfig {
@@ -166,7 +144,6 @@ fn host(limits: &Limits, engine: &Containers, uid: u32, shown: Shown) -> HostCon
         ulimits: Some(vec![ulimit("nofile", limits.open_files.max(1024)), ulimit("nproc", 8192)]),
         cap_drop: Some(vec!["ALL".into()]),
         security_opt: Some(security),
-        privileged: Some(false),
         auto_remove: Some(true),
         ipc_mode: Some("private".into()),
         cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
@@ -176,7 +153,6 @@ fn host(limits: &Limits, engine: &Containers, uid: u32, shown: Shown) -> HostCon
                 .chain(HIDDEN.map(str::to_owned))
                 .collect(),
         ),
-        readonly_paths: Some(["/proc/sys", "/proc/sysrq-trigger"].map(str::to_owned).to_vec()),
         // Nothing that a sandbox says lands in a file of the engine's.
         log_config: Some(HostConfigLogConfig { typ: Some("none".into()), config: None }),
         ..HostConfig::default()

@@ -19,11 +19,13 @@ const WORDS_BYTES: usize = 2 << 10;
 /// How often, and how many times, an engine is asked how a container ended.
 const ASK_EVERY: Duration = Duration::from_millis(25);
 const ASK_MAX: usize = 20;
+
 /// A container.
 pub(super) struct Life {
     docker: Docker,
     id: String,
     known: Mutex<Known>,
+    janitor: Arc<Janitor>,
     /// Memory ran out for all of it, its first process included.
     killed_for_memory: AtomicBool,
 }
@@ -37,8 +39,8 @@ struct Known {
 }
 
 impl Life {
-    pub fn new(docker: Docker, id: String) -> Life {
-        Life { docker, id, known: Mutex::default(), killed_for_memory: AtomicBool::new(false) }
+    pub fn new(docker: Docker, id: String, janitor: Arc<Janitor>) -> Life {
+        Life { docker, id, known: Mutex::default(), janitor, killed_for_memory: AtomicBool::new(false) }
     }
 
     pub fn id(&self) -> &str {
@@ -65,12 +67,8 @@ impl Life {
     async fn autopsy(&self) {
         let mut end = None;
         for _ in 0..ASK_MAX {
-            match self
-                .docker
-                .inspect_container(&self.id, None)
-                .await
-                .map(|found| found.state.unwrap_or_default())
-            {
+            let found = self.docker.inspect_container(&self.id, None).await;
+            match found.map(|found| found.state.unwrap_or_default()) {
                 Ok(state) if state.running == Some(true) => tokio::time::sleep(ASK_EVERY).await,
                 Ok(state) => {
                     self.killed_for_memory.fetch_or(state.oom_killed == Some(true), Ordering::AcqRel);
@@ -86,6 +84,7 @@ impl Life {
                 }
             }
         }
+        self.killed_for_memory.fetch_or(self.janitor.ran_out_of_memory(&self.id), Ordering::AcqRel);
         let mut known = self.known();
         let words = String::from_utf8_lossy(&known.words).trim().to_owned();
         known.end =
@@ -119,15 +118,12 @@ pub(super) fn stream(attached: AttachContainerResults, life: Arc<Life>) -> Box<d
     Box::new(tokio::io::join(StreamReader::new(Box::pin(bytes)), attached.input))
 }
 
-/// Removes the container on drop, and waits for it.
-pub(super) struct Guard {
-    pub life: Arc<Life>,
-    pub janitor: Arc<Janitor>,
-}
+/// Removes the container on drop.
+pub(super) struct Guard(pub Arc<Life>);
 
 impl backend::Guard for Guard {
     fn measure(&self) -> Measure {
-        let mut known = self.life.known();
+        let mut known = self.0.known();
         let last = known.last;
         if let Some(group) = &known.group {
             known.last = Measure {
@@ -136,17 +132,17 @@ impl backend::Guard for Guard {
                 oom_kills: group.oom_kills().or(last.oom_kills),
             };
         }
-        let all = u64::from(self.life.killed_for_memory.load(Ordering::Acquire));
+        let all = u64::from(self.0.killed_for_memory.load(Ordering::Acquire));
         Measure { oom_kills: known.last.oom_kills.map(|kills| kills + all), ..known.last }
     }
 
     fn failure(&self) -> Option<String> {
-        self.life.known().end.clone()
+        self.0.known().end.clone()
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.janitor.remove(&self.life.id);
+        self.0.janitor.remove(&self.0.id);
     }
 }

@@ -9,14 +9,14 @@ mod life;
 
 use super::{Backend, Check, Later, Probe, StartError, StartRequest, Started, TemplateRoot};
 use crate::Settings;
-use crate::containers::{Containers, Janitor, OciSettings, Shown, failed, look};
+use crate::containers::{Containers, OciSettings, Shown, look};
 use bollard::query_parameters::{AttachContainerOptionsBuilder, CreateContainerOptionsBuilder};
 use container::Wanted;
 use life::{Guard, Life};
 use protocol::{Level, Wall};
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
-use tokio::sync::{Mutex, OnceCell};
+use std::sync::Arc;
+use tokio::sync::OnceCell;
 
 /// Sandboxes in containers.
 pub struct Oci {
@@ -27,9 +27,6 @@ struct Shared {
     settings: OciSettings,
     data_dir: PathBuf,
     containers: OnceCell<Containers>,
-    janitor: OnceLock<Arc<Janitor>>,
-    /// One image is made at a time.
-    building: Mutex<()>,
 }
 
 impl Oci {
@@ -39,8 +36,6 @@ impl Oci {
             settings: settings.oci.clone(),
             data_dir: settings.data_dir.clone(),
             containers: OnceCell::new(),
-            janitor: OnceLock::new(),
-            building: Mutex::default(),
         };
         Oci { shared: Arc::new(shared) }
     }
@@ -76,7 +71,7 @@ impl Backend for Oci {
     fn prepare<'a>(&'a self, template: &'a TemplateRoot) -> Later<'a, Result<Option<String>, StartError>> {
         Box::pin(async move {
             let engine = self.shared.containers().await?;
-            self.shared.image(engine, Some(template)).await.map(Some)
+            engine.image(Some(template), &self.shared.data_dir).await.map(Some)
         })
     }
 }
@@ -86,50 +81,29 @@ impl Shared {
         self.containers.get_or_try_init(|| Containers::find(&self.settings)).await
     }
 
-    /// Removes containers; made with the first one. What dead owners left goes then, too.
-    fn janitor(&self, engine: &Containers) -> Result<Arc<Janitor>, StartError> {
-        if let Some(janitor) = self.janitor.get() {
-            return Ok(janitor.clone());
-        }
-        let made = Janitor::start(engine.docker.clone())
-            .map_err(failed("start a thread that removes containers"))?;
-        Ok(self.janitor.get_or_init(|| Arc::new(made)).clone())
-    }
-
-    /// The image of a template, made when the engine does not have it.
-    async fn image(
-        &self,
-        engine: &Containers,
-        template: Option<&TemplateRoot>,
-    ) -> Result<String, StartError> {
-        let _turn = self.building.lock().await;
-        engine.image(template, &self.data_dir).await
-    }
-
     async fn begin(&self, request: StartRequest) -> Result<Started, StartError> {
         let engine = self.containers().await?;
-        let janitor = self.janitor(engine)?;
+        let (template, data_dir) = (request.template.as_ref(), &self.data_dir);
         let (image, shown) = match &self.settings.image {
-            Some(image) => (image.clone(), Shown::all(&self.data_dir).await?),
-            None => (self.image(engine, request.template.as_ref()).await?, Shown::guest(&self.data_dir)?),
+            Some(image) => (image.clone(), Shown::all(data_dir).await?),
+            None => (engine.image(template, data_dir).await?, Shown::guest(data_dir)?),
         };
         let wanted = Wanted::new(&request, engine, image, shown);
-        let docker = &engine.docker;
-        let options =
-            CreateContainerOptionsBuilder::default().name(&format!("belljar-{}", request.sandbox)).build();
+        let (docker, image) = (&engine.docker, &wanted.image);
+        let refused = |step| move |error| engine.explain(step, error, image);
+        let name = format!("belljar-{}", request.sandbox);
+        let options = CreateContainerOptionsBuilder::default().name(&name).build();
+        let janitor = engine.janitor()?;
         let made = docker.create_container(Some(options), wanted.body()).await;
-        let made = made.map_err(|error| engine.explain("make a container", error, wanted.image()))?;
-        let life = Arc::new(Life::new(docker.clone(), made.id));
-        let guard = Guard { life: life.clone(), janitor };
-        let attach =
-            AttachContainerOptionsBuilder::default().stdin(true).stdout(true).stderr(true).stream(true);
-        let attached = docker.attach_container(life.id(), Some(attach.build())).await;
-        let attached =
-            attached.map_err(|error| engine.explain("attach to the container", error, wanted.image()))?;
-        let started = docker.start_container(life.id(), None).await;
-        started.map_err(|error| engine.explain("start the container", error, wanted.image()))?;
+        let made = made.map_err(refused("make a container"))?;
+        let life = Arc::new(Life::new(docker.clone(), made.id, janitor));
+        let guard = Guard(life.clone());
+        let streams = AttachContainerOptionsBuilder::default().stdin(true).stdout(true).stderr(true);
+        let attached = docker.attach_container(life.id(), Some(streams.stream(true).build())).await;
+        let attached = attached.map_err(refused("attach to the container"))?;
+        docker.start_container(life.id(), None).await.map_err(refused("start the container"))?;
         let found = docker.inspect_container(life.id(), None).await;
-        let found = found.map_err(|error| engine.explain("look at the container", error, wanted.image()))?;
+        let found = found.map_err(refused("look at the container"))?;
         life.watch(found.state.as_ref().and_then(|state| state.pid));
         Ok(Started {
             stream: life::stream(attached, life),

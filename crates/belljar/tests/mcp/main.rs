@@ -5,6 +5,7 @@ mod ask;
 mod cancels;
 mod client;
 mod eras;
+mod inspector;
 mod official;
 #[allow(dead_code)]
 #[path = "../cli/program.rs"]

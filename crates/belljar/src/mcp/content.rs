@@ -10,8 +10,11 @@ use serde_json::Value;
 
 /// Bytes of each kind of text in the first block.
 const TEXT_BYTES: usize = 10_000;
-/// Longest form of a result in the structured content, in bytes.
+/// Longest form of a result in the structured content, in bytes, and all of them together.
 const FORM_BYTES_MAX: usize = 64 << 10;
+const FORMS_BYTES_MAX: usize = 256 << 10;
+/// Changed files that the structured content lists.
+const FILES_MAX: usize = 200;
 const LINKS_MAX: usize = 50;
 
 /// What there is to say besides the outcome.
@@ -102,16 +105,57 @@ fn is_picture(bundle: &Bundle) -> bool {
     bundle.data.keys().any(|mime| mime.starts_with("image/"))
 }
 
-/// The outcome without what only costs a model room: pictures, which have blocks of their own, and forms of results that
-/// are as long as a page's whole source.
-pub fn lean(outcome: &Outcome) -> Outcome {
+/// The outcome without what only costs a model room: pictures, which have blocks of their own, forms of results that are as
+/// long as a page's whole source, and files beyond count.
+fn lean(outcome: &Outcome) -> Outcome {
     let mut outcome = outcome.clone();
+    let mut left = FORMS_BYTES_MAX;
     for bundle in &mut outcome.results {
-        bundle.data.retain(|mime, value| !mime.starts_with("image/") && length(value) <= FORM_BYTES_MAX);
+        bundle.data.retain(|mime, value| {
+            let bytes = length(value);
+            let keeps = !mime.starts_with("image/") && bytes <= FORM_BYTES_MAX.min(left);
+            left -= if keeps { bytes } else { 0 };
+            keeps
+        });
     }
+    let more = outcome.files.len().saturating_sub(FILES_MAX);
+    outcome.files.truncate(FILES_MAX);
+    outcome.truncated.files = outcome.truncated.files.saturating_add(more as u32);
     outcome
 }
 
 fn length(value: &Value) -> usize {
     value.as_str().map_or_else(|| value.to_string().len(), str::len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn structured_content_stays_short() {
+        let text = "x".repeat(FORM_BYTES_MAX);
+        let bundle =
+            |mime: &str, data: &str| json!({ "main": false, "data": { mime: data, "text/plain": "p" } });
+        let mut results = vec![bundle("image/png", "AAAA"), bundle("text/html", &format!("{text}x"))];
+        results.extend(vec![bundle("text/html", &text); 9]);
+        let file = json!({ "path": "p", "size": 1, "mime": "", "sha256": null, "change": "created" });
+        let outcome = serde_json::from_value(json!({
+            "id": format!("exe_{:032x}", 1), "sandbox": null, "context": null, "language": "python", "status": "ok",
+            "exit_code": 0, "stdout": "", "stderr": "", "results": results, "error": null,
+            "files": vec![file; FILES_MAX + 3], "truncated": { "stdout_bytes": 0, "stderr_bytes": 0, "files": 4 },
+            "usage": { "wall_ms": 0.0, "cpu_ms": 0.0, "memory_peak_bytes": 0 }, "findings": [], "context_alive": true,
+            "isolation": null,
+        }));
+        let lean = lean(&outcome.unwrap());
+        let forms: Vec<usize> = lean.results.iter().map(|bundle| bundle.data.len()).collect();
+        assert_eq!(
+            forms,
+            [1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1],
+            "four long ones less the short forms fit three times"
+        );
+        assert_eq!((lean.files.len(), lean.truncated.files), (FILES_MAX, 7));
+        assert!(serde_json::to_string(&lean.results).unwrap().len() < FORMS_BYTES_MAX + 2000);
+    }
 }

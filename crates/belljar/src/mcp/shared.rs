@@ -66,7 +66,15 @@ pub struct Shared {
     /// What a client is told at the beginning.
     pub greeting: ServerConfig,
     store: Store,
-    template: OnceCell<Template>,
+    named: Vec<(String, String)>,
+    ready: OnceCell<Ready>,
+}
+
+/// A template that is built.
+struct Ready {
+    libraries: Vec<(String, String)>,
+    /// Keeps it from being removed.
+    _template: Template,
 }
 
 impl Shared {
@@ -93,7 +101,8 @@ impl Shared {
             tools,
             greeting,
             store,
-            template: OnceCell::new(),
+            named: libraries,
+            ready: OnceCell::new(),
         })
     }
 
@@ -105,10 +114,13 @@ impl Shared {
         let Some(name) = self.room.template.clone() else { return Ok(()) };
         let build = async {
             let store = self.store.clone();
-            let built = tokio::task::spawn_blocking(move || store.ensure(&name, &())).await;
-            built.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
+            let built = tokio::task::spawn_blocking(move || {
+                let template = store.ensure(&name, &())?;
+                Ok(Ready { libraries: words::libraries(&store, Some(&name)), _template: template })
+            });
+            built.await.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
         };
-        self.template.get_or_try_init(|| build).await.map_err(template_failure)?;
+        self.ready.get_or_try_init(|| build).await.map_err(template_failure)?;
         Ok(())
     }
 
@@ -122,7 +134,7 @@ impl Shared {
     }
 
     /// What is installed, with versions where that is known yet.
-    pub fn libraries(&self) -> Vec<(String, String)> {
-        words::libraries(&self.store, self.room.template.as_deref())
+    pub fn libraries(&self) -> &[(String, String)] {
+        self.ready.get().map_or(&self.named, |ready| &ready.libraries)
     }
 }

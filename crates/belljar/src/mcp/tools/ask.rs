@@ -69,7 +69,7 @@ fn setup(shared: &Arc<Shared>, call: &Call<'_>, asks: &Asks, place: Where) -> Se
         files,
         room: shared.room.clone(),
         sandbox: maker(shared, call, place),
-        libraries: shared.libraries(),
+        libraries: shared.libraries().to_vec(),
     }
 }
 

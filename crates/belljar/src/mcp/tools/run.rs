@@ -201,7 +201,6 @@ fn shown(
     kept: bool,
     note: Option<String>,
 ) -> CallToolResult {
-    let libraries = shared.libraries();
-    let limits = &shared.room.limits;
-    content::of(&Ran { outcome, code: &wanted.code, libraries: &libraries, limits, kept, note })
+    let (libraries, limits) = (shared.libraries(), &shared.room.limits);
+    content::of(&Ran { outcome, code: &wanted.code, libraries, limits, kept, note })
 }

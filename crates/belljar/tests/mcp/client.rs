@@ -30,8 +30,15 @@ impl Client {
 
     /// Starts a server and says nothing.
     pub fn silent(args: &[&str]) -> Client {
-        let small = ["mcp", "--template", "python", "--memory", "256M"];
-        let mut child = belljar().args(small).args(args).stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let memory = if args.contains(&"--memory") { &[][..] } else { &["--memory", "256M"] };
+        let small = ["mcp", "--template", "python"];
+        let mut child = belljar()
+            .args(small)
+            .args(memory)
+            .args(args)
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
         let (sender, lines) = channel();
         let output = BufReader::new(child.stdout.take().unwrap());
         std::thread::spawn(move || {

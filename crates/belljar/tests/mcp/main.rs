@@ -5,6 +5,7 @@ mod ask;
 mod cancels;
 mod client;
 mod eras;
+mod guide;
 mod inspector;
 mod official;
 #[allow(dead_code)]

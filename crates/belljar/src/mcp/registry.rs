@@ -46,35 +46,50 @@ impl Kept {
 }
 
 /// Keeps a sandbox from expiring while it is used.
-pub struct Lease(Arc<Kept>);
+pub struct Lease {
+    kept: Arc<Kept>,
+    /// Its time to live begins anew afterwards.
+    renews: bool,
+}
 
 impl Lease {
     fn of(kept: Arc<Kept>) -> Lease {
+        Lease::new(kept, true)
+    }
+
+    /// Only to look at it.
+    fn passing(kept: Arc<Kept>) -> Lease {
+        Lease::new(kept, false)
+    }
+
+    fn new(kept: Arc<Kept>, renews: bool) -> Lease {
         kept.usage().leases += 1;
-        Lease(kept)
+        Lease { kept, renews }
     }
 
     /// The sandbox.
     pub fn sandbox(&self) -> &Arc<Sandbox> {
-        &self.0.sandbox
+        &self.kept.sandbox
     }
 
     /// Whoever uses it wants it: it gives way no more.
     pub fn claim(&self) {
-        self.0.usage().spare = false;
+        self.kept.usage().spare = false;
     }
 
     /// The context of a language.
     pub fn slot(&self, language: Language) -> Slot {
-        self.0.contexts[language as usize].clone()
+        self.kept.contexts[language as usize].clone()
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let mut usage = self.0.usage();
+        let mut usage = self.kept.usage();
         usage.leases -= 1;
-        usage.last = Instant::now();
+        if self.renews {
+            usage.last = Instant::now();
+        }
     }
 }
 
@@ -148,11 +163,11 @@ impl Registry {
         Ok(Lease::of(found.clone()))
     }
 
-    /// All sandboxes of this caller, in the order of their ids.
+    /// All sandboxes of this caller, in the order of their ids; looking at them does not keep them.
     pub fn of(&self, caller: &Caller) -> Vec<Lease> {
         let kept = self.kept();
         let own = kept.values().filter(|one| one.sandbox.caller() == caller && !one.has_expired());
-        own.cloned().map(Lease::of).collect()
+        own.cloned().map(Lease::passing).collect()
     }
 
     /// Destroys a sandbox of this caller; what runs in it ends as `lost`.

@@ -63,6 +63,8 @@ fn what_is_gone_says_how_to_go_on() {
         std::thread::sleep(Duration::from_millis(700));
         let alive = client.call("run_code", json!({ "code": "1", "sandbox": used }));
         assert_eq!(alive["isError"], false, "{alive}");
+        // To be listed is not to be used.
+        client.ask("resources/list", json!({}));
     }
     let closed = client.call("close_sandbox", json!({ "sandbox": used }));
     assert_eq!(closed["structuredContent"]["closed"], true);

@@ -164,6 +164,14 @@ impl Context {
         self.busy.load(Ordering::Acquire)
     }
 
+    /// Ends it at once, with every process that was started in it. What runs in it ends as `killed`; variables are lost,
+    /// files are not.
+    pub fn kill(&self) {
+        if self.is_alive() {
+            self.sandbox.wire().post(&Request::ContextKill { context: self.id.clone() });
+        }
+    }
+
     pub(crate) fn life(&self) -> watch::Receiver<Life> {
         self.life.clone()
     }
@@ -211,9 +219,7 @@ impl Context {
 
 impl Drop for Context {
     fn drop(&mut self) {
-        if self.is_alive() {
-            self.sandbox.wire().post(&Request::ContextKill { context: self.id.clone() });
-        }
+        self.kill();
         self.sandbox.forget(&self.id);
     }
 }

@@ -8,8 +8,9 @@ mod doctor;
 mod download;
 mod editor;
 pub mod failure;
-mod live;
+pub mod live;
 mod log;
+mod mcp;
 mod model;
 mod options;
 mod pick;
@@ -50,6 +51,7 @@ enum Command {
     Log(log::LogArgs),
     Template(template::TemplateArgs),
     Policy(policy::PolicyArgs),
+    Mcp(Box<mcp::McpArgs>),
 }
 
 impl Command {
@@ -58,7 +60,7 @@ impl Command {
         match self {
             Command::Ask(args) => args.json || args.events,
             Command::Run(args) => args.json || args.events,
-            Command::Repl(_) => false,
+            Command::Repl(_) | Command::Mcp(_) => false,
             Command::Doctor(args) => args.json,
             Command::Log(args) => args.json(),
             Command::Template(args) => args.json(),
@@ -93,6 +95,7 @@ fn carry_out(cli: Cli) -> Done {
         Command::Log(args) => log::log(&args, &site),
         Command::Template(args) => template::template(&args, &site),
         Command::Policy(args) => policy::policy(&args, &site),
+        Command::Mcp(args) => mcp::mcp(&args, &site),
     };
     site.close();
     done

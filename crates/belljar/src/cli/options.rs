@@ -1,4 +1,4 @@
-//! What `run`, `repl` and `ask` share on the command line, turned into a request.
+//! What `run`, `repl`, `ask` and `mcp` share on the command line, turned into a request.
 
 use super::Site;
 use super::failure::{Done, Failure};
@@ -12,7 +12,7 @@ use std::path::PathBuf;
 #[command(next_help_heading = "Sandbox")]
 pub struct SandboxArgs {
     /// What is installed: python, data, code-interpreter, full [default: run: the smallest that has what the code
-    /// imports; repl: python; ask: code-interpreter]
+    /// imports; repl: python; ask, mcp: code-interpreter]
     #[arg(long, value_name = "NAME")]
     pub template: Option<String>,
     /// Wall time of an execution [default: 30]

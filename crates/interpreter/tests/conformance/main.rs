@@ -53,7 +53,7 @@ every_test! { [native oci_runc oci_runsc] {
         unread_input_stops_no_interrupt below_the_cap_nothing_is_lost late_output_is_nobodys closed_streams_come_back;
     ends: exceptions_with_lines lines_of_other_cells syntax_errors exit_codes imports_that_fail killed_interpreters;
     interrupts: code_sees_the_interrupt deaf_code_harms_only_its_context dropped_executions_stop
-        other_languages_are_interrupted;
+        killed_contexts_leave_no_process other_languages_are_interrupted;
     limits: timeout_then_go_on deaf_code_is_killed cpu_time memory memory_of_a_child memory_of_files processes threads
         open_files full_disk full_of_names;
     files: in_and_out changes_are_listed strange_names refusals directories;

@@ -91,12 +91,8 @@ async fn setup(args: &McpArgs, site: &Site, plan: Plan) -> Done<Setup> {
             ));
         }
     }
-    let settings = Settings {
-        backend: room.backend.clone(),
-        preload: Preload::Full,
-        policy: policy.clone(),
-        ..Settings::new(site.data_dir()?)
-    };
+    let settings =
+        Settings { preload: Preload::Full, policy: policy.clone(), ..args.sandbox.settings(site)? };
     let interpreter = Interpreter::open(settings).map_err(failure)?;
     let asks = match model {
         Some(model) => Some(Asks { model, journal: journal(site).await? }),

@@ -29,6 +29,8 @@ use std::{
 use tokio::sync::{Notify, mpsc};
 
 const FILES_MAX: u32 = 1_000;
+/// What a backend says that cannot raise its walls on this host.
+const NO_WALLS: &str = "walls";
 const STDIN_PIECE_BYTES: usize = 64 << 10;
 
 /// How an interpreter is set up.
@@ -36,7 +38,7 @@ const STDIN_PIECE_BYTES: usize = 64 << 10;
 pub struct Settings {
     /// Where templates are kept.
     pub data_dir: PathBuf,
-    /// The backend for sandboxes that ask for none; without one, the first that is usable here.
+    /// The backend for sandboxes that ask for none; without one, the first that can raise its walls here.
     pub backend: Option<String>,
     /// How much zygotes import ahead of time.
     pub preload: Preload,
@@ -66,8 +68,8 @@ struct Shared {
     settings: Settings,
     store: Store,
     backends: Vec<Arc<dyn Backend>>,
-    /// The first backend that is usable here, once somebody asked for none by name.
-    usable: OnceLock<Option<Arc<dyn Backend>>>,
+    /// The backend for requests that name none, where it is not the first.
+    usable: OnceLock<Arc<dyn Backend>>,
     templates: Mutex<HashMap<String, Template>>,
     sandboxes: Mutex<HashMap<SandboxId, Weak<Sandbox>>>,
     pool: Pool,
@@ -192,8 +194,16 @@ impl Interpreter {
         if let Some(name) = name.or(self.shared.settings.backend.as_deref()) {
             return self.named(name);
         }
-        let none = || Error::UnknownBackend { name: "default".to_owned(), known: Vec::new() };
-        self.shared.usable.get_or_init(|| first_usable(&self.shared.backends)).clone().ok_or_else(none)
+        // The first is tried before it is looked at: looking costs more than starting.
+        let first = self.shared.usable.get().or(self.shared.backends.first()).cloned();
+        first.ok_or_else(|| Error::UnknownBackend { name: "default".to_owned(), known: Vec::new() })
+    }
+
+    /// Another backend for requests that name none, after the first could not raise its walls on this host.
+    fn fall_back(&self) -> Option<Arc<dyn Backend>> {
+        let others = self.shared.backends.iter().skip(1);
+        let usable = others.into_iter().find(|backend| backend.probe().usable)?;
+        Some(self.shared.usable.get_or_init(|| usable.clone()).clone())
     }
 
     async fn template(&self, name: String) -> Result<Template, Error> {
@@ -221,10 +231,18 @@ impl Interpreter {
     }
 
     async fn start(&self, caller: &Caller, request: SandboxRequest) -> Result<Arc<Sandbox>, Error> {
+        let chosen = request.backend.is_some() || self.shared.settings.backend.is_some();
         let request = self.settled(request)?;
         let sandbox = match self.shared.pool.take(&request, caller) {
             Some(warm) => warm,
-            None => self.make(Some(caller.clone()), request).await?,
+            None => match self.make(Some(caller.clone()), request.clone()).await {
+                Err(Error::Start(error)) if !chosen && error.code == NO_WALLS => {
+                    let other = self.fall_back().ok_or(error)?;
+                    let request = SandboxRequest { backend: Some(other.name().to_owned()), ..request };
+                    self.make(Some(caller.clone()), request).await?
+                }
+                made => made?,
+            },
         };
         let mut sandboxes = self.sandboxes();
         sandboxes.retain(|_, sandbox| sandbox.strong_count() > 0);
@@ -286,14 +304,6 @@ impl WeakInterpreter {
 impl std::fmt::Debug for Interpreter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Interpreter").field("settings", &self.shared.settings).finish_non_exhaustive()
-    }
-}
-
-/// One that cannot be used tells itself why when it has to start, so the first stands in where none can.
-fn first_usable(backends: &[Arc<dyn Backend>]) -> Option<Arc<dyn Backend>> {
-    match backends {
-        [only] => Some(only.clone()),
-        all => all.iter().find(|backend| backend.probe().usable).or(all.first()).cloned(),
     }
 }
 

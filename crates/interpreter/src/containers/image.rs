@@ -20,13 +20,13 @@ const PIECES: usize = 16;
 /// What an image without a template is called.
 const SYSTEM: &str = "system";
 
-/// The name of a template's image. It changes with everything that is in it.
+/// The name of a template's image, which no registry has. It changes with everything that is in it.
 fn name(template: Option<&TemplateRoot>, driver: &Path) -> String {
     let driver = driver.file_name().unwrap_or_default().to_string_lossy();
     let (name, hash) = template.map_or((SYSTEM, ""), |template| (&template.name, &template.hash));
     let text = format!("{} {hash} {driver}", image::FORMAT);
     let hash: String = Sha256::digest(text).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-    format!("belljar/{name}:{hash}")
+    format!("localhost/belljar/{name}:{hash}")
 }
 
 impl Containers {
@@ -64,8 +64,8 @@ async fn ensure(
         }
         written
     });
-    let (repository, tag) = name.split_once(':').unwrap_or((&name, "latest"));
-    let options = CreateImageOptionsBuilder::default().from_src("-").repo(repository).tag(tag).build();
+    // With its tag: Podman does not hear of it otherwise.
+    let options = CreateImageOptionsBuilder::default().from_src("-").repo(&name).build();
     let body = stream::unfold(pieces, |mut pieces| async move { Some((pieces.recv().await?, pieces)) });
     let body = bollard::body_try_stream(body);
     let imported = docker.create_image(Some(options), Some(body), None).try_collect::<Vec<_>>().await;

@@ -38,6 +38,8 @@ pub struct Fake {
     failure: Option<String>,
     alive: Arc<AtomicUsize>,
     tasks: Arc<Mutex<Vec<AbortHandle>>>,
+    name: &'static str,
+    refuses: Option<&'static str>,
 }
 
 impl Fake {
@@ -59,6 +61,8 @@ impl Fake {
             failure: None,
             alive: Arc::default(),
             tasks: Arc::default(),
+            name: "fake",
+            refuses: None,
         }
     }
 
@@ -71,6 +75,18 @@ impl Fake {
     /// What it says when it is asked why a sandbox failed.
     pub fn failing(mut self, why: &str) -> Fake {
         self.failure = Some(why.to_owned());
+        self
+    }
+
+    /// Another name, where there are several.
+    pub fn called(mut self, name: &'static str) -> Fake {
+        self.name = name;
+        self
+    }
+
+    /// Starts nothing, with this code for a reason.
+    pub fn refusing(mut self, code: &'static str) -> Fake {
+        self.refuses = Some(code);
         self
     }
 
@@ -98,7 +114,7 @@ impl Fake {
         let task = tokio::spawn((self.script)(guest)).abort_handle();
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task.clone());
         let isolation = Isolation {
-            backend: "fake".to_owned(),
+            backend: self.name.to_owned(),
             level: Level::SharedKernel,
             strength: Strength::Weak,
             walls: self.claims.clone(),
@@ -122,11 +138,12 @@ impl Fake {
 
 impl Backend for Fake {
     fn name(&self) -> &'static str {
-        "fake"
+        self.name
     }
 
     fn start(&self, request: StartRequest) -> Later<'_, Result<Started, StartError>> {
-        Box::pin(async move { Ok(self.begin(request)) })
+        let refused = self.refuses.map(|code| StartError::new(code, "it refuses to"));
+        Box::pin(async move { refused.map_or_else(|| Ok(self.begin(request)), Err) })
     }
 
     fn uses_templates(&self) -> bool {
@@ -134,8 +151,14 @@ impl Backend for Fake {
     }
 
     fn probe(&self) -> Probe {
-        let (backend, level) = ("fake".to_owned(), Level::SharedKernel);
-        Probe { backend, usable: true, level, walls: Wall::ALL.to_vec(), checks: Vec::new() }
+        let (backend, level) = (self.name.to_owned(), Level::SharedKernel);
+        Probe {
+            backend,
+            usable: self.refuses.is_none(),
+            level,
+            walls: Wall::ALL.to_vec(),
+            checks: Vec::new(),
+        }
     }
 }
 

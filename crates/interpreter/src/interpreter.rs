@@ -106,6 +106,27 @@ impl Interpreter {
         &self.shared.backends
     }
 
+    /// Whether sandboxes of this backend, or of the one that is taken without a name, show a template.
+    ///
+    /// # Errors
+    /// When there is no such backend.
+    pub fn shows_templates(&self, backend: Option<&str>) -> Result<bool, Error> {
+        Ok(self.backend(backend)?.uses_templates())
+    }
+
+    /// The image of a template, by its name: made by the first backend that has images, where it lacks this one or `again`.
+    ///
+    /// # Errors
+    /// When there is no such backend here, or it cannot make the image.
+    pub async fn image(&self, template: &Template, again: bool) -> Result<String, Error> {
+        for backend in &self.shared.backends {
+            if let Some(name) = backend.prepare(template, again).await.map_err(Error::Image)? {
+                return Ok(name);
+            }
+        }
+        Err(Error::NotFound { what: "a backend that makes images".to_owned() })
+    }
+
     /// Makes a sandbox, with all walls checked.
     ///
     /// # Errors

@@ -19,11 +19,12 @@ pub struct Live {
 impl Live {
     /// Makes the request's template ready where it is not. Starts nothing.
     pub async fn open(site: &Site, request: &SandboxRequest, settings: Settings) -> Done<Live> {
-        let template = match &request.template {
-            Some(name) if settings.oci.image.is_none() => Some(ensure(site.store()?, name.clone()).await?),
+        let interpreter = Interpreter::open(settings).map_err(failure)?;
+        let shown = interpreter.shows_templates(request.backend.as_deref()).map_err(failure)?;
+        let template = match request.template.clone() {
+            Some(name) if shown => Some(ensure(site.store()?, name).await?),
             _ => None,
         };
-        let interpreter = Interpreter::open(settings).map_err(failure)?;
         Ok(Live { interpreter, caller: Caller::local(), _template: template })
     }
 

@@ -63,10 +63,8 @@ impl SandboxArgs {
 
     /// How the interpreter is set up, with what the configuration says where these say nothing.
     pub fn settings(&self, site: &Site) -> Done<Settings> {
-        let config = site.config()?.backend;
-        let mut settings = Settings::new(site.data_dir()?);
-        settings.backend = self.backend.clone().or(config.default);
-        settings.oci = engines(config.oci);
+        let mut settings = configured(site)?;
+        settings.backend = self.backend.clone().or(settings.backend);
         settings.oci.image = self.image.clone().or(settings.oci.image);
         settings.oci.runtime = self.runtime.clone().or(settings.oci.runtime);
         let oci = settings.backend.as_deref() == Some("oci");
@@ -123,6 +121,15 @@ impl SandboxArgs {
         });
         pairs.collect()
     }
+}
+
+/// How the interpreter is set up, as the configuration says.
+pub fn configured(site: &Site) -> Done<Settings> {
+    let config = site.config()?.backend;
+    let mut settings = Settings::new(site.data_dir()?);
+    settings.backend = config.default;
+    settings.oci = engines(config.oci);
+    Ok(settings)
 }
 
 /// The places in which this user's environment says that engines listen, first.

@@ -35,11 +35,16 @@ pub trait Backend: Send + Sync {
         true
     }
 
-    /// Makes ready ahead of time what sandboxes with a template need beside it. Gives its name, where it has one.
+    /// Makes ready ahead of time what sandboxes with a template need beside it; `again` also where it is there already.
+    /// Gives its name, where it has one.
     ///
     /// # Errors
     /// As with [`Backend::start`].
-    fn prepare<'a>(&'a self, _template: &'a Template) -> Later<'a, Result<Option<String>, StartError>> {
+    fn prepare<'a>(
+        &'a self,
+        _template: &'a Template,
+        _again: bool,
+    ) -> Later<'a, Result<Option<String>, StartError>> {
         Box::pin(async { Ok(None) })
     }
 

@@ -2,14 +2,13 @@
 
 use super::Containers;
 use crate::backend::{StartError, TemplateRoot, driver};
-use crate::template::image;
-use bollard::Docker;
-use bollard::query_parameters::CreateImageOptionsBuilder;
+use crate::template::image::{self, ImageError};
+use bollard::query_parameters::{CreateImageOptionsBuilder, RemoveImageOptions};
 use bytes::Bytes;
 use futures_util::{TryStreamExt, stream};
 use sha2::{Digest, Sha256};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
 
 /// Bytes of one piece of an image on its way to the engine.
@@ -37,54 +36,69 @@ impl Containers {
         data_dir: &Path,
     ) -> Result<String, StartError> {
         let _turn = self.building.lock().await;
-        ensure(&self.docker, template, data_dir).await
+        let driver = driver_of(template, data_dir).await?;
+        let name = name(template, &driver);
+        if self.docker.inspect_image(&name).await.is_err() {
+            self.make_image(&name, template, driver).await?;
+        }
+        Ok(name)
+    }
+
+    /// The same, made in any case. What bore the name before is removed where no container has it.
+    pub async fn image_again(&self, template: &TemplateRoot, data_dir: &Path) -> Result<String, StartError> {
+        let _turn = self.building.lock().await;
+        let driver = driver_of(Some(template), data_dir).await?;
+        let name = name(Some(template), &driver);
+        let id = async || self.docker.inspect_image(&name).await.ok().and_then(|image| image.id);
+        let before = id().await;
+        self.make_image(&name, Some(template), driver).await?;
+        if let Some(old) = before
+            && id().await.is_some_and(|new| new != old)
+        {
+            let _ = self.docker.remove_image(&old, None::<RemoveImageOptions>, None).await;
+        }
+        Ok(name)
+    }
+
+    async fn make_image(
+        &self,
+        name: &str,
+        template: Option<&TemplateRoot>,
+        driver: PathBuf,
+    ) -> Result<(), StartError> {
+        let (sender, pieces) = mpsc::channel::<io::Result<Bytes>>(PIECES);
+        let template = template.cloned();
+        let writing = tokio::task::spawn_blocking(move || {
+            let mut out = io::BufWriter::with_capacity(PIECE_BYTES, Pieces(sender.clone()));
+            let written = image::write(template.as_ref(), &driver, &mut out);
+            let written = written.and_then(|()| io::Write::flush(&mut out).map_err(ImageError::Write));
+            if let Err(error) = &written {
+                let _ = sender.blocking_send(Err(io::Error::other(error.to_string())));
+            }
+            written
+        });
+        // With its tag: Podman does not hear of it otherwise.
+        let options = CreateImageOptionsBuilder::default().from_src("-").repo(name).build();
+        let body = stream::unfold(pieces, |mut pieces| async move { Some((pieces.recv().await?, pieces)) });
+        let body = bollard::body_try_stream(body);
+        let imported =
+            self.docker.create_image(Some(options), Some(body), None).try_collect::<Vec<_>>().await;
+        let written = writing.await.unwrap_or_else(|gone| std::panic::resume_unwind(gone.into_panic()));
+        let step = format!("make the image {name}");
+        match (written, imported) {
+            (Ok(()), Ok(_)) => Ok(()),
+            // An engine that hung up has said why.
+            (Ok(()) | Err(ImageError::Write(_)), Err(error)) => Err(self.explain(&step, error, name)),
+            (Err(error), _) => Err(StartError::new("image", format!("cannot {step}: cannot {error}"))),
+        }
     }
 }
 
-async fn ensure(
-    docker: &Docker,
-    template: Option<&TemplateRoot>,
-    data_dir: &Path,
-) -> Result<String, StartError> {
-    let (folder, wanted) = (data_dir.to_owned(), template.cloned());
-    let prepared = tokio::task::spawn_blocking(move || driver::prepare(&folder, wanted.as_ref())).await;
-    let driver = prepared.unwrap_or_else(|gone| std::panic::resume_unwind(gone.into_panic()))?;
-    let name = name(template, &driver);
-    if docker.inspect_image(&name).await.is_ok() {
-        return Ok(name);
-    }
-    let (sender, pieces) = mpsc::channel::<io::Result<Bytes>>(PIECES);
-    let wanted = template.cloned();
-    let writing = tokio::task::spawn_blocking(move || {
-        let mut out = io::BufWriter::with_capacity(PIECE_BYTES, Pieces(sender.clone()));
-        let written = image::write(wanted.as_ref(), &driver, &mut out).map_err(|error| error.to_string());
-        let written = written.and_then(|()| io::Write::flush(&mut out).map_err(|error| error.to_string()));
-        if let Err(error) = &written {
-            let _ = sender.blocking_send(Err(io::Error::other(error.clone())));
-        }
-        written
-    });
-    // With its tag: Podman does not hear of it otherwise.
-    let options = CreateImageOptionsBuilder::default().from_src("-").repo(&name).build();
-    let body = stream::unfold(pieces, |mut pieces| async move { Some((pieces.recv().await?, pieces)) });
-    let body = bollard::body_try_stream(body);
-    let imported = docker.create_image(Some(options), Some(body), None).try_collect::<Vec<_>>().await;
-    let written = writing.await.unwrap_or_else(|gone| std::panic::resume_unwind(gone.into_panic()));
-    let error = match (written, imported) {
-        (Ok(()), Ok(_)) => return Ok(name),
-        // An engine that hung up has said why.
-        (_, Err(error)) => error.to_string(),
-        (Err(error), Ok(_)) => error,
-    };
-    let full = error.contains("no space left");
-    let hint = if full { "the engine's disk is full: `docker system df` tells by what" } else { "" };
-    Err(StartError {
-        hint: Some(hint.to_owned()).filter(|hint| !hint.is_empty()),
-        ..StartError::new(
-            if full { "disk_full" } else { "image" },
-            format!("cannot make the image {name}: {error}"),
-        )
-    })
+/// The driver's files, with bytecode for the template's Python.
+async fn driver_of(template: Option<&TemplateRoot>, data_dir: &Path) -> Result<PathBuf, StartError> {
+    let (folder, template) = (data_dir.to_owned(), template.cloned());
+    let prepared = tokio::task::spawn_blocking(move || driver::prepare(&folder, template.as_ref())).await;
+    prepared.unwrap_or_else(|gone| std::panic::resume_unwind(gone.into_panic()))
 }
 
 /// Writes into the channel to the engine.

@@ -12,6 +12,7 @@ mod shown;
 
 pub(crate) use checks::look;
 pub(crate) use janitor::{Janitor, OWNER, REALM};
+pub(crate) use refusal::CREATE;
 pub(crate) use shown::{Shown, profile};
 
 use crate::backend::StartError;
@@ -19,18 +20,31 @@ use bollard::{API_DEFAULT_VERSION, Docker, errors::Error};
 use protocol::{Level, Wall};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use tokio::sync::Mutex;
 
 /// Seconds that an engine may take for one answer; making a container on a busy machine takes some.
 const ANSWER_SECS: u64 = 120;
+/// Seconds in which an engine has to tell what it is.
+const GREETING_SECS: u64 = 15;
 /// Where engines listen.
 const SOCKETS: [(&str, &str); 3] = [
     ("docker", "/var/run/docker.sock"),
     ("podman", "/run/podman/podman.sock"),
     ("docker", "/run/user/docker.sock"),
 ];
+/// What helps where there is none.
+const INSTALL: &str = "install and start Docker (`sudo apt install docker.io`) or Podman (`systemctl --user start \
+    podman.socket`), name its socket in [backend.oci] engine, or use --backend native";
+/// What helps where one does not let us in.
+const LET_IN: &str = "`sudo usermod -aG docker $USER` lets you in, which is as good as root; or use rootless Podman \
+    (`systemctl --user start podman.socket`), or --backend native";
+/// What is told of the sockets that were tried, in bytes.
+const TRIED_BYTES_MAX: usize = 2000;
+
 /// Which engine to use, and how.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -85,18 +99,29 @@ impl Containers {
     /// The engine of the settings, or the first that answers.
     pub async fn find(settings: &OciSettings) -> Result<Containers, StartError> {
         let mut tried = Vec::new();
+        let mut hint = INSTALL;
         for socket in sockets(settings) {
-            match Containers::open(&socket, settings).await {
-                Ok(engine) => return Ok(engine),
-                Err(why) => tried.push(format!("{}: {why}", socket.display())),
-            }
+            let why = match reach(&socket).await {
+                Ok(()) => {
+                    let asked = Containers::open(&socket, settings);
+                    match tokio::time::timeout(Duration::from_secs(GREETING_SECS), asked).await {
+                        Ok(Ok(engine)) => return Ok(engine),
+                        Ok(Err(error)) => refusal::said(error),
+                        Err(_) => format!("no answer within {GREETING_SECS} s"),
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::NotFound => "not there".to_owned(),
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                    hint = LET_IN;
+                    "permission denied".to_owned()
+                }
+                Err(error) => error.to_string(),
+            };
+            tried.push(format!("{}: {why}", socket.display()));
         }
-        let hint = "install and start Docker (`sudo apt install docker.io`) or Podman (`systemctl --user start \
-            podman.socket`), name its socket in [backend.oci] engine, or use --backend native";
-        Err(StartError {
-            hint: Some(hint.to_owned()),
-            ..StartError::new("no_engine", format!("no container engine answers ({})", tried.join("; ")))
-        })
+        let tried = crate::text::cut(&crate::text::plain(&tried.join("; ")), TRIED_BYTES_MAX);
+        let message = format!("no container engine answers ({tried})");
+        Err(StartError { hint: Some(hint.to_owned()), ..StartError::new("no_engine", message) })
     }
 
     async fn open(socket: &Path, settings: &OciSettings) -> Result<Containers, Error> {
@@ -113,7 +138,12 @@ impl Containers {
         let chosen = settings.runtime.clone().or(info.default_runtime).unwrap_or_default();
         // A runtime may have any name; its program tells what it is.
         let program = known.get(&chosen).and_then(|runtime| runtime.path.clone()).unwrap_or_default();
-        let mut runtimes: Vec<String> = known.into_keys().collect();
+        // Podman tells of all that it could use, Docker of what it was given.
+        let there = |path: &Option<String>| path.as_ref().is_none_or(|path| Path::new(path).exists());
+        let there = known.into_iter().filter(|(_, runtime)| !is_podman || there(&runtime.path));
+        // Shims are runtimes by another name.
+        let names = there.map(|(name, _)| name).filter(|name| !name.starts_with("io.containerd."));
+        let mut runtimes: Vec<String> = names.collect();
         runtimes.sort();
         Ok(Containers {
             socket: socket.to_owned(),
@@ -149,6 +179,11 @@ impl Containers {
             |name: &str| its.get(name).is_some_and(|inode| self.ns.get(name).is_some_and(|our| our != inode));
         NAMESPACES.into_iter().filter(|(name, _)| own(name)).map(|(_, wall)| wall).collect()
     }
+}
+
+/// Whether somebody listens there.
+async fn reach(socket: &Path) -> std::io::Result<()> {
+    tokio::net::UnixStream::connect(socket).await.map(drop)
 }
 
 /// What separates a runtime's sandboxes from the host.

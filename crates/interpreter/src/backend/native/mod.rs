@@ -104,7 +104,7 @@ impl Backend for Native {
         let facts = jail::probe::report();
         let usable = facts.iter().all(|fact| fact.state != State::Missing || !fact.required);
         let checks = facts.into_iter().map(|fact| Check {
-            name: fact.title.to_owned(),
+            name: fact.title.into_owned(),
             holds: fact.state == State::Ok,
             needed: fact.required,
             found: fact.detail,

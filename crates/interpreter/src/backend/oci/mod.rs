@@ -9,7 +9,7 @@ mod life;
 
 use super::{Backend, Check, Later, Probe, StartError, StartRequest, Started, TemplateRoot};
 use crate::Settings;
-use crate::containers::{Containers, OciSettings, Shown, look};
+use crate::containers::{CREATE, Containers, OciSettings, Shown, look};
 use bollard::query_parameters::{AttachContainerOptionsBuilder, CreateContainerOptionsBuilder};
 use container::Wanted;
 use life::{Guard, Life};
@@ -68,10 +68,18 @@ impl Backend for Oci {
         Probe { backend: "oci".into(), usable, level, walls, checks }
     }
 
-    fn prepare<'a>(&'a self, template: &'a TemplateRoot) -> Later<'a, Result<Option<String>, StartError>> {
+    fn prepare<'a>(
+        &'a self,
+        template: &'a TemplateRoot,
+        again: bool,
+    ) -> Later<'a, Result<Option<String>, StartError>> {
         Box::pin(async move {
-            let engine = self.shared.containers().await?;
-            engine.image(Some(template), &self.shared.data_dir).await.map(Some)
+            let (engine, data_dir) = (self.shared.containers().await?, &self.shared.data_dir);
+            let made = match again {
+                true => engine.image_again(template, data_dir).await,
+                false => engine.image(Some(template), data_dir).await,
+            };
+            made.map(Some)
         })
     }
 }
@@ -95,7 +103,7 @@ impl Shared {
         let options = CreateContainerOptionsBuilder::default().name(&name).build();
         let janitor = engine.janitor()?;
         let made = docker.create_container(Some(options), wanted.body()).await;
-        let made = made.map_err(refused("make a container"))?;
+        let made = made.map_err(refused(CREATE))?;
         let life = Arc::new(Life::new(docker.clone(), made.id, janitor));
         let guard = Guard(life.clone());
         let streams = AttachContainerOptionsBuilder::default().stdin(true).stdout(true).stderr(true);

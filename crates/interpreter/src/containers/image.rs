@@ -1,8 +1,9 @@
 //! Images of templates: made on this host out of a template and a minimal root, without a registry.
 
-use super::Containers;
+use super::{Containers, failed};
 use crate::backend::{StartError, TemplateRoot, driver};
 use crate::template::image::{self, ImageError};
+use crate::template::lock;
 use bollard::query_parameters::{CreateImageOptionsBuilder, RemoveImageOptions};
 use bytes::Bytes;
 use futures_util::{TryStreamExt, stream};
@@ -38,6 +39,11 @@ impl Containers {
         let _turn = self.building.lock().await;
         let driver = driver_of(template, data_dir).await?;
         let name = name(template, &driver);
+        if self.docker.inspect_image(&name).await.is_ok() {
+            return Ok(name);
+        }
+        // Another process may be making it.
+        let _lock = alone(data_dir).await?;
         if self.docker.inspect_image(&name).await.is_err() {
             self.make_image(&name, template, driver).await?;
         }
@@ -92,6 +98,17 @@ impl Containers {
             (Err(error), _) => Err(StartError::new("image", format!("cannot {step}: cannot {error}"))),
         }
     }
+}
+
+/// Waits until no other process with this data folder makes an image, and keeps it so while the file is held.
+async fn alone(data_dir: &Path) -> Result<std::fs::File, StartError> {
+    let folder = data_dir.join("containers");
+    let taken = tokio::task::spawn_blocking(move || {
+        std::fs::create_dir_all(&folder)?;
+        lock::take(&folder.join(".lock-images"), &|| {})
+    });
+    let taken = taken.await.unwrap_or_else(|gone| std::panic::resume_unwind(gone.into_panic()));
+    taken.map_err(failed("take turns at making images"))
 }
 
 /// The driver's files, with bytecode for the template's Python.

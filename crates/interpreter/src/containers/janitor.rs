@@ -110,7 +110,8 @@ async fn sweep(docker: Docker) {
         let Some((pid, start)) = owned else { continue };
         let left = match labels.get(REALM) {
             Some(realm) if *realm == owner::realm() => !owner::lives(pid, start),
-            _ => !found.state.is_some_and(|state| state.to_string() == "running"),
+            // One that was just made, and will be started by somebody else, is not dead.
+            _ => found.state.is_some_and(|state| ["exited", "dead"].contains(&state.to_string().as_str())),
         };
         if left {
             remove(&docker, &id).await;

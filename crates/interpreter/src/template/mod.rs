@@ -8,7 +8,7 @@ mod build;
 mod error;
 pub mod image;
 mod install;
-mod lock;
+pub(crate) mod lock;
 mod python;
 mod recipe;
 mod record;

@@ -1,4 +1,4 @@
-//! What of a system's top directory and of `/etc` every sandbox has, whichever way it is made.
+//! What of a system's top directory and of `/etc` every sandbox has, whichever way it is made, and where Node.js is.
 
 use std::path::{Path, PathBuf};
 
@@ -43,4 +43,11 @@ pub(crate) fn top_links() -> Vec<(&'static str, PathBuf)> {
     TOP.into_iter()
         .filter_map(|name| Some((name, std::fs::read_link(Path::new("/").join(name)).ok()?)))
         .collect()
+}
+
+/// Node.js on this host, with links resolved.
+pub(crate) fn node() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let found = std::env::split_paths(&path).map(|folder| folder.join("node")).find(|node| node.is_file())?;
+    std::fs::canonicalize(found).ok()
 }

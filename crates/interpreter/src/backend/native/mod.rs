@@ -81,7 +81,8 @@ impl Native {
             isolation,
             zygote: request.template.is_some(),
             bash: "/usr/bin/bash".into(),
-            node: tree::node().map_or_else(|| "/usr/bin/node".into(), |path| path.display().to_string()),
+            node: crate::system::node()
+                .map_or_else(|| "/usr/bin/node".into(), |path| path.display().to_string()),
         })
     }
 }

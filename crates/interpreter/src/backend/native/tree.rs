@@ -1,10 +1,10 @@
 //! What of this host every sandbox sees, as a plan.
 
 use crate::backend::TemplateRoot;
-use crate::system::{ETC, FILES, TOP};
+use crate::system::{ETC, FILES, TOP, node};
 use jail::Identity;
 use jail::plan::{Bind, File, KeeperPlan};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The plan of the shared tree for a template.
 pub(super) fn plan(identity: &Identity, template: Option<&TemplateRoot>, driver: &Path) -> KeeperPlan {
@@ -59,11 +59,4 @@ fn bind_in_place(plan: &mut KeeperPlan, path: &Path) {
     if !shown && path.parent().is_some() {
         bind(plan, path, &path.display().to_string());
     }
-}
-
-/// Node.js on this host, with links resolved.
-pub(super) fn node() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    let found = std::env::split_paths(&path).map(|folder| folder.join("node")).find(|node| node.is_file())?;
-    std::fs::canonicalize(found).ok()
 }

@@ -1,11 +1,14 @@
 //! Programs of this host that commands and `!shell` lines expect, as far as they are installed.
 
-use super::{ImageError, Root};
-use std::path::Path;
+use super::host_files::is_open;
+use super::needs;
+use super::root::{Entry, Root};
+use crate::system;
+use std::path::{Path, PathBuf};
 
 const FOLDERS: [&str; 4] = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"];
 
-/// Names of programs, by what they are for.
+/// Names of programs, by what they are for. Scripts among them need a shell, which is there.
 const PROGRAMS: [(&str, &str); 9] = [
     ("shells", "sh bash dash"),
     (
@@ -19,33 +22,41 @@ const PROGRAMS: [(&str, &str); 9] = [
     ),
     (
         "searching and editing",
-        "grep egrep fgrep sed awk mawk gawk find xargs diff diff3 cmp sdiff patch which",
+        "grep egrep fgrep sed awk mawk gawk find xargs diff diff3 cmp sdiff patch which tree",
     ),
     ("archives", "tar gzip gunzip zcat bzip2 bunzip2 bzcat xz unxz xzcat zstd zip unzip"),
-    ("processes", "ps pgrep pkill top free kill uptime vmstat w watch pidof"),
+    ("processes", "ps pgrep pkill top free kill uptime vmstat w watch pidof time"),
     (
         "the rest of a usual system",
-        "hostname setsid flock getopt column rev hexdump more less file getent locale bc jq",
+        "hostname setsid flock getopt column rev hexdump xxd more less file getent locale iconv bc jq sqlite3",
     ),
-    ("sources and signatures", "git openssl"),
+    ("sources, signatures, servers of the sandbox's own", "git openssl curl"),
     ("JavaScript", "node"),
     ("terminals", "tput clear infocmp reset"),
 ];
 
 /// Files beside programs that they do not work without.
 const BESIDE: [&str; 3] = ["/usr/lib/git-core/git", "/usr/share/misc/magic.mgc", "/usr/lib/file/magic.mgc"];
+/// Where Node.js is inside, also if it is elsewhere on PATH here. A script that chooses among several is none.
+const NODE: &str = "usr/bin/node";
 
-pub(super) fn collect(root: &mut Root) -> Result<(), ImageError> {
+/// Adds all of them, as far as they are there and not for some users only.
+pub(super) fn collect(root: &mut Root) {
     let names = PROGRAMS.iter().flat_map(|(_, names)| names.split_ascii_whitespace());
     for name in names {
         // The first folder that has it; the other may be the same by a link.
         let found = FOLDERS.iter().map(|folder| Path::new(folder).join(name)).find(|path| path.exists());
-        if let Some(path) = found {
+        if let Some(path) = found.filter(|path| is_open(path)) {
             root.file(&path);
         }
     }
     for path in BESIDE {
         root.file(Path::new(path));
     }
-    Ok(())
+    let is_program = |path: &PathBuf| needs::read(path).is_ok_and(|needs| needs.is_some());
+    if !root.entries.contains_key(Path::new(NODE))
+        && let Some(node) = system::node().filter(is_program)
+    {
+        root.entries.insert(NODE.into(), Entry::File(node));
+    }
 }

@@ -4,7 +4,7 @@
 //! `BELLJAR_REQUIRE` (a comma list: root, unprivileged, network, node, python, docker, runsc) names what is missing, it fails instead.
 
 mod another_user;
-mod dockerd;
+pub mod dockerd;
 mod totals;
 
 use crate::command::{cargo, installed, is_root, repository, run as run_command, target_dir};

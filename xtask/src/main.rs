@@ -8,13 +8,16 @@ mod command;
 mod marked;
 mod test;
 mod tidy;
+mod walls_page;
 
 use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask <chore>
 
   tidy         check layering, sizes, names and heads of all files
-  test [NAME]  build the templates, run every test (as root: again as an ordinary user); NAME selects tests
+  test [NAME] [--table PAGE]
+               build the templates, run every test (as root: again as an ordinary user); NAME selects tests, PAGE gets
+               the tables of which test ran behind which walls
   ci           format, tidy, clippy, docs, test: all that must hold before a merge
   bench run [--json [FILE]] [--check]
                speed against peers in the same run; --check fails when a target is missed
@@ -26,8 +29,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         ["tidy"] => tidy::run(),
-        ["test"] => test::run(None, std::env::var("BELLJAR_REQUIRE").ok()),
-        ["test", name] => test::run(Some(name), std::env::var("BELLJAR_REQUIRE").ok()),
+        ["test", words @ ..] => test::run(words, std::env::var("BELLJAR_REQUIRE").ok()),
         ["ci"] => ci::run(),
         ["bench", "run", options @ ..] => bench::run(options),
         ["bench", "walls", options @ ..] => bench::walls(options),

@@ -9,28 +9,27 @@ pub const MARK: &str = "figures";
 
 /// How it was made, the table, and what was left out.
 pub fn render(rows: &[Row], host: &BTreeMap<&str, String>, left_out: &[String]) -> String {
-    let mut walls: Vec<&str> = Vec::new();
+    let mut walls: Vec<&str> = rows.iter().map(wall).collect();
+    walls.dedup();
+    // The wall with the most rows gives their order.
+    let mut fullest = walls.clone();
+    fullest.sort_by_key(|name| std::cmp::Reverse(rows.iter().filter(|row| wall(row) == *name).count()));
     let mut names: Vec<&str> = Vec::new();
-    for row in rows {
-        let wall = row.wall.as_deref().unwrap_or_default();
-        [(&mut walls, wall), (&mut names, row.name.as_str())].into_iter().for_each(|(list, word)| {
-            if !list.contains(&word) {
-                list.push(word);
-            }
-        });
+    for row in fullest.iter().flat_map(|name| rows.iter().filter(move |row| wall(row) == *name)) {
+        if !names.contains(&row.name.as_str()) {
+            names.push(&row.name);
+        }
     }
     let mut text = made(host);
     let _ = writeln!(text, "| p50 / p99 (samples) | {} |", walls.join(" | "));
     let _ = writeln!(text, "|---|{}", "--:|".repeat(walls.len()));
     for name in names {
-        let of = |wall: &&str| {
-            rows.iter().find(|row| row.name == name && row.wall.as_deref().unwrap_or_default() == *wall)
-        };
+        let of = |column: &&str| rows.iter().find(|row| row.name == name && wall(row) == *column);
         let found: Vec<Option<&Row>> = walls.iter().map(of).collect();
         let unit = found.iter().flatten().next().map_or("", |row| row.unit.as_str());
         line(&mut text, &format!("{name}, {unit}"), &found, ours);
         if found.iter().flatten().any(|row| row.ratio().is_some()) {
-            line(&mut text, "… over plain containers", &found, peers);
+            line(&mut text, "… of plain containers", &found, peers);
         }
     }
     for line in left_out {
@@ -39,11 +38,14 @@ pub fn render(rows: &[Row], host: &BTreeMap<&str, String>, left_out: &[String]) 
     text
 }
 
+fn wall(row: &Row) -> &str {
+    row.wall.as_deref().unwrap_or_default()
+}
+
 fn made(host: &BTreeMap<&str, String>) -> String {
     let of = |name: &str| host.get(name).map_or("unknown", String::as_str);
     format!(
-        "Made by `cargo xtask bench walls` at {} on {} processors ({}), {} of memory, Linux {}; load average {} before, {} \
-         after.\n\n",
+        "Made by `cargo xtask bench walls` at {} on {} processors ({}), {} of memory, Linux {};\nload average {} before, {} after.\n\n",
         of("commit"),
         of("processors"),
         of("processor"),
@@ -68,6 +70,7 @@ fn ours(row: &Row) -> String {
 
 fn peers(row: &Row) -> String {
     match (&row.peer, row.ratio()) {
+        (Some(peer), Some(ratio)) if ratio < 0.001 => format!("< 0.001 of {}", side(&peer.side)),
         (Some(peer), Some(ratio)) => format!("{ratio:.3} of {}", side(&peer.side)),
         _ => String::new(),
     }
@@ -98,6 +101,7 @@ mod tests {
             r#"{"wall":"native","name":"create","unit":"ms","ours":[1,2,3],"peer":{"name":"docker run","samples":[400]}}"#,
             r#"{"wall":"native","name":"idle","unit":"MiB","ours":[6]}"#,
             r#"{"wall":"oci+runc","name":"create","unit":"ms","ours":{"samples":[100],"failures":2,"why":"slow"},"peer":null}"#,
+            r#"{"wall":"oci+runc","name":"shim","unit":"MiB","ours":[5]}"#,
             r#"{"wall":"oci+runc","name":"idle","unit":"MiB","failed":"a | b"}"#,
         ];
         let rows: Vec<Row> = rows.iter().map(|line| Row::from_json(line).unwrap()).collect();
@@ -109,7 +113,8 @@ mod tests {
 | p50 / p99 (samples) | native | oci+runc |
 |---|--:|--:|
 | create, ms | 2.00 / 3.00 (3) | 100 / 100 (1, 2 failed) |
-| … over plain containers | 0.005 of 400 / 400 (1) |  |
+| … of plain containers | 0.005 of 400 / 400 (1) |  |
+| shim, MiB |  | 5.00 / 5.00 (1) |
 | idle, MiB | 6.00 / 6.00 (1) | failed: a   b |
 
 Not measured: oci+runsc: none.

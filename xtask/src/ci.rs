@@ -23,7 +23,7 @@ pub fn run() -> Result<()> {
             run_command(cargo(&lint))
         }),
         ("docs", &docs),
-        ("test", &|| test::run(None, Some(require.clone()))),
+        ("test", &|| test::run(&[], Some(require.clone()))),
     ];
     let mut times = Vec::new();
     for (name, work) in phases {

@@ -1,5 +1,6 @@
 //! The backends and runtimes under test, by the names of their tests.
 
+use crate::containers::ENGINES;
 use interpreter::{Interpreter, OciSettings, Preload, Settings};
 use std::path::PathBuf;
 
@@ -9,21 +10,27 @@ struct Subject {
     backend: &'static str,
     runtime: Option<&'static str>,
     needs: &'static str,
+    /// The variable that names its engine's socket.
+    socket: &'static str,
 }
 
-const SUBJECTS: [Subject; 3] = [
-    Subject { name: "native", backend: "native", runtime: None, needs: "native" },
-    Subject { name: "oci_runc", backend: "oci", runtime: Some("runc"), needs: "docker" },
-    Subject { name: "oci_runsc", backend: "oci", runtime: Some("runsc"), needs: "runsc" },
+const SUBJECTS: [Subject; 4] = [
+    Subject { name: "native", backend: "native", runtime: None, needs: "native", socket: ENGINES[0] },
+    Subject { name: "oci_runc", backend: "oci", runtime: Some("runc"), needs: "docker", socket: ENGINES[0] },
+    Subject { name: "oci_runsc", backend: "oci", runtime: Some("runsc"), needs: "runsc", socket: ENGINES[0] },
+    Subject { name: "oci_podman", backend: "oci", runtime: None, needs: "podman", socket: ENGINES[1] },
 ];
 
-/// An interpreter with that backend only. The engine of tests is named by `BELLJAR_TEST_ENGINE`.
-pub fn open(name: &str, preload: Preload) -> Interpreter {
+/// Its engine, as the environment names it, and its runtime.
+pub fn engine(name: &str) -> OciSettings {
     let subject = find(name);
-    let engine = std::env::var("BELLJAR_TEST_ENGINE").ok();
     let runtime = subject.runtime.map(str::to_owned);
-    let oci = OciSettings { engine, runtime, ..OciSettings::default() };
-    let backend = Some(subject.backend.to_owned());
+    OciSettings { engine: std::env::var(subject.socket).ok(), runtime, ..OciSettings::default() }
+}
+
+/// An interpreter with that backend only.
+pub fn open(name: &str, preload: Preload) -> Interpreter {
+    let (backend, oci) = (Some(find(name).backend.to_owned()), engine(name));
     Interpreter::open(Settings { backend, preload, oci, ..Settings::new(data_dir()) }).unwrap()
 }
 

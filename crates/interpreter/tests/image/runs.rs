@@ -60,7 +60,7 @@ const COMMANDS: [(&str, &str, &str); 30] = [
     ("zip", "cd /tmp; echo zipped > z; zip -q z.zip z", ""),
     ("unzip", "unzip -v | grep -c '^UnZip 6'", "1"),
     ("zstd", "echo z | zstd -q | zstd -qd", "z"),
-    ("ps", "ps -p $$ -o comm=", "bash"),
+    ("ps", "ps -p $$ -o comm=; true", "bash"),
     ("pgrep", "pgrep -x bash >/dev/null && echo found", "found"),
     ("top", "top -bn1 >/tmp/top && test -s /tmp/top && echo tables", "tables"),
     ("flock", "flock /tmp/lock setsid --wait echo locked", "locked"),

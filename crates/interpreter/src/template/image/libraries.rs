@@ -104,7 +104,12 @@ impl Libraries {
         let origin = folder(&path).unwrap_or_default();
         let expanded = |folders: &[String]| folders.iter().filter_map(|text| expand(text, &origin)).collect();
         let mut all: Vec<PathBuf> = expanded(&needs.rpath);
-        all.extend(above);
+        // Each once: libraries that need each other would make the list longer for ever.
+        for folder in above {
+            if !all.contains(&folder) {
+                all.push(folder);
+            }
+        }
         let (first, handed_on) = match needs.runpath.is_empty() {
             true => (all.clone(), all),
             false => (expanded(&needs.runpath), Vec::new()),

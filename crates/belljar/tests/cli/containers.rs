@@ -37,15 +37,15 @@ impl Configured {
 fn shared(test: &str) -> Option<PathBuf> {
     let socket = std::env::var_os("BELLJAR_TEST_ENGINE").map(PathBuf::from);
     if socket.is_none() {
-        skip(test, "no container engine for tests (BELLJAR_TEST_ENGINE)");
+        skip("docker", test, "no container engine for tests (BELLJAR_TEST_ENGINE)");
     }
     socket
 }
 
-/// Skips a test for want of an engine.
-pub fn skip(test: &str, why: &str) {
+/// Skips a test for lack of `what`.
+pub fn skip(what: &str, test: &str, why: &str) {
     let required = std::env::var("BELLJAR_REQUIRE").unwrap_or_default();
-    assert!(!required.split(',').any(|word| word.trim() == "docker"), "docker is required: {why}");
+    assert!(!required.split(',').any(|word| word.trim() == what), "{what} is required: {why}");
     eprintln!("skipped {test}: {why}");
     if let Some(path) = std::env::var_os("BELLJAR_SKIPS") {
         let mut file = std::fs::File::options().create(true).append(true).open(path).unwrap();
@@ -104,9 +104,9 @@ fn where_nothing_answers_the_sockets_are_named() {
 fn who_may_not_speak_to_it_is_told_so() {
     let test = "who_may_not_speak_to_it_is_told_so";
     if !rustix::process::geteuid().is_root() {
-        return skip(test, "only root can give a socket to somebody else");
+        return skip("root", test, "only root can give a socket to somebody else");
     }
-    let Some(setpriv) = which("setpriv") else { return skip(test, "setpriv is not installed") };
+    let Some(setpriv) = which("setpriv") else { return skip("root", test, "setpriv is not installed") };
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("socket");
     let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
@@ -183,10 +183,27 @@ fn what_the_engine_does_not_have_is_named() {
 }
 
 #[test]
+fn a_runtime_that_would_not_be_used_is_refused() {
+    let test = "a_runtime_that_would_not_be_used_is_refused";
+    let Some(socket) = std::env::var_os("BELLJAR_TEST_SECOND_ENGINE").map(PathBuf::from) else {
+        return skip("podman", test, "no Podman for tests (BELLJAR_TEST_SECOND_ENGINE)");
+    };
+    let site = Configured::with(&socket);
+    let (code, message, hint) =
+        refused(&site, &[&ONE[..], &["--runtime", "kata", "--require", "vm"]].concat());
+    assert_eq!(code, "no_runtime", "{message}");
+    assert!(hint.contains("containers.conf"), "{hint}");
+    let used = facts(&site).1.into_iter().find(|fact| id(fact) == "oci_runtimes").unwrap();
+    let used = used["detail"].as_str().unwrap();
+    let seen = site.call(&[&ONE[..], &["--runtime", used]].concat());
+    assert_eq!((seen.exit, seen.stdout.as_str()), (Some(0), "1\n"), "{seen:?}");
+}
+
+#[test]
 fn an_image_without_interpreters_still_has_files() {
     let test = "an_image_without_interpreters_still_has_files";
     let Some(socket) = shared(test) else { return };
-    let Some(cat) = which("cat") else { return skip(test, "this host has no cat") };
+    let cat = which("cat").expect("this host has cat");
     let talk = Talk::with(&socket);
     let image = talk.import("belljar-tests/bare:1", &with_libraries(&cat));
     let site = Configured::with(&socket);
@@ -232,7 +249,7 @@ fn moves_a_file(socket: &Path, image: &str) {
 fn an_image_may_bring_its_own_python() {
     let test = "an_image_may_bring_its_own_python";
     let Some(socket) = shared(test) else { return };
-    let Some((program, files)) = python() else { return skip(test, "this host has no python3") };
+    let Some((program, files)) = python() else { return skip("python", test, "this host has no python3") };
     let talk = Talk::with(&socket);
     let image = talk.import("belljar-tests/python:1", &files);
     let site = Configured::with(&socket);

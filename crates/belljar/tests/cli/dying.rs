@@ -14,7 +14,7 @@ fn bash() -> BTreeSet<PathBuf> {
 #[test]
 fn a_runtime_that_does_not_start_is_told() {
     if let Some(why) = hindrance() {
-        return skip("a_runtime_that_does_not_start_is_told", why);
+        return skip("docker", "a_runtime_that_does_not_start_is_told", why);
     }
     let daemon = Dockerd::start(None);
     let talk = Talk::with(&daemon.socket());
@@ -47,7 +47,7 @@ fn a_runtime_that_does_not_start_is_told() {
 #[test]
 fn an_execution_whose_daemon_dies_is_lost_and_leaves_nothing() {
     if let Some(why) = hindrance() {
-        return skip("an_execution_whose_daemon_dies_is_lost_and_leaves_nothing", why);
+        return skip("docker", "an_execution_whose_daemon_dies_is_lost_and_leaves_nothing", why);
     }
     let mut daemon = Dockerd::start(None);
     let talk = Talk::with(&daemon.socket());
@@ -70,7 +70,7 @@ fn an_execution_whose_daemon_dies_is_lost_and_leaves_nothing() {
 #[test]
 fn a_full_disk_is_told() {
     if let Some(why) = hindrance() {
-        return skip("a_full_disk_is_told", why);
+        return skip("docker", "a_full_disk_is_told", why);
     }
     let daemon = Dockerd::start(Some("64m"));
     let site = Configured::with(&daemon.socket());

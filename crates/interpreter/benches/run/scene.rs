@@ -54,7 +54,7 @@ impl Scene {
         let store = Store::open(subject::data_dir()).map_err(cannot)?;
         let template = store.ensure(self.template, &()).map_err(cannot)?;
         for backend in self.interpreter.backends() {
-            if let Some(name) = backend.prepare(&template).await.map_err(|error| error.message)? {
+            if let Some(name) = backend.prepare(&template, false).await.map_err(|error| error.message)? {
                 return Ok(name);
             }
         }

@@ -170,8 +170,8 @@ fn a_template_becomes_an_image_once() {
 }
 
 #[test]
-fn what_the_engine_does_not_have_is_named() {
-    let Some(socket) = shared("what_the_engine_does_not_have_is_named") else { return };
+fn what_is_not_there_is_named() {
+    let Some(socket) = shared("what_is_not_there_is_named") else { return };
     let site = Configured::with(&socket);
     let image = ["--image", "belljar-tests/absent:1"];
     let (code, message, hint) = refused(&site, &[&ONE[..], &image].concat());

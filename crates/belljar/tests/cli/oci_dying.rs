@@ -1,8 +1,8 @@
 //! Engines that fail: runtimes that do not start, a disk that is full, a daemon that dies in the middle of an execution.
 
-use crate::containers::{Configured, asleep, refused, skip, wait_until};
 use crate::dockerd::{Dockerd, hindrance};
 use crate::images::{Talk, which, with_libraries};
+use crate::oci::{Configured, asleep, refused, skip, wait_until};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 

@@ -143,6 +143,9 @@ mod tests {
         let block = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
         let config = Config::parse(Path::new("configuration.md"), block).unwrap();
         assert_eq!((config.default_model.as_deref(), config.models.len()), (Some("fast"), 3));
+        let oci = config.backend.oci;
+        let told = [config.backend.default, oci.engine, oci.runtime, oci.image].map(|value| value.is_some());
+        assert_eq!((told, oci.sockets.len()), ([true; 4], 1), "every key has an example");
     }
 
     #[test]

@@ -19,7 +19,7 @@ impl Containers {
     fn checks(&self) -> Vec<Check> {
         let gvisor = self.runtimes.iter().find(|name| name.contains("runsc"));
         let install = match self.is_podman {
-            true => "sudo apt install runsc",
+            true => "sudo apt install runsc, and `runtime = \"runsc\"` below [engine] in containers.conf",
             false => "sudo apt install runsc && sudo runsc install && sudo systemctl reload docker",
         };
         let mut checks = vec![
@@ -30,7 +30,7 @@ impl Containers {
                     holds("gVisor", format!("--runtime {name}: a kernel of its own for each sandbox"))
                 }
                 None => {
-                    lacks("gVisor", "not known to the engine: sandboxes share the host's kernel", install)
+                    lacks("gVisor", "no runtime of the engine: sandboxes share the host's kernel", install)
                 }
             },
             match self.limits {

@@ -53,6 +53,7 @@ impl Containers {
     /// The same, made in any case. What bore the name before is removed where no container has it.
     pub async fn image_again(&self, template: &TemplateRoot, data_dir: &Path) -> Result<String, StartError> {
         let _turn = self.building.lock().await;
+        let _lock = alone(data_dir).await?;
         let driver = driver_of(Some(template), data_dir).await?;
         let name = name(Some(template), &driver);
         let id = async || self.docker.inspect_image(&name).await.ok().and_then(|image| image.id);

@@ -83,6 +83,8 @@ pub(crate) struct Containers {
     pub limits: bool,
     /// The runtime's name, as the engine is asked for it; none for its own choice.
     pub runtime: Option<String>,
+    /// The runtime that it uses then.
+    chosen: String,
     pub level: Level,
     /// Names of all its runtimes.
     runtimes: Vec<String>,
@@ -105,7 +107,7 @@ impl Containers {
                 Ok(()) => {
                     let asked = Containers::open(&socket, settings);
                     match tokio::time::timeout(Duration::from_secs(GREETING_SECS), asked).await {
-                        Ok(Ok(engine)) => return Ok(engine),
+                        Ok(Ok(engine)) => return engine.with_runtime(settings.runtime.as_deref()),
                         Ok(Err(error)) => refusal::said(error),
                         Err(_) => format!("no answer within {GREETING_SECS} s"),
                     }
@@ -135,15 +137,18 @@ impl Containers {
         let name = if is_podman { "Podman" } else { "Docker" };
         let users = info.security_options.unwrap_or_default();
         let known = info.runtimes.unwrap_or_default();
-        let chosen = settings.runtime.clone().or(info.default_runtime).unwrap_or_default();
+        let default = info.default_runtime.unwrap_or_default();
+        // Podman passes by what this API asks for, and uses its own.
+        let runtime = settings.runtime.clone().filter(|_| !is_podman);
+        let chosen = runtime.clone().unwrap_or_else(|| default.clone());
         // A runtime may have any name; its program tells what it is.
         let program = known.get(&chosen).and_then(|runtime| runtime.path.clone()).unwrap_or_default();
-        // Podman tells of all that it could use, Docker of what it was given.
-        let there = |path: &Option<String>| path.as_ref().is_none_or(|path| Path::new(path).exists());
-        let there = known.into_iter().filter(|(_, runtime)| !is_podman || there(&runtime.path));
         // Shims are runtimes by another name.
-        let names = there.map(|(name, _)| name).filter(|name| !name.starts_with("io.containerd."));
-        let mut runtimes: Vec<String> = names.collect();
+        let is_shim = |name: &String| name.starts_with("io.containerd.");
+        let mut runtimes: Vec<String> = known
+            .into_keys()
+            .filter(|name| if is_podman { *name == default } else { !is_shim(name) })
+            .collect();
         runtimes.sort();
         Ok(Containers {
             socket: socket.to_owned(),
@@ -152,7 +157,8 @@ impl Containers {
             remapped: users.iter().any(|option| ["name=userns", "name=rootless"].contains(&option.as_str())),
             limits: info.memory_limit == Some(true) && info.pids_limit == Some(true),
             level: level(&chosen, &program),
-            runtime: settings.runtime.clone(),
+            runtime,
+            chosen,
             ns: jail::namespaces_of("self"),
             janitor: OnceLock::new(),
             building: Mutex::default(),
@@ -160,6 +166,24 @@ impl Containers {
             runtimes,
             parts,
         })
+    }
+
+    /// With this runtime, or refused because it would be another one.
+    fn with_runtime(self, wanted: Option<&str>) -> Result<Containers, StartError> {
+        let Some(wanted) = wanted.filter(|wanted| self.is_podman && *wanted != self.chosen) else {
+            return Ok(self);
+        };
+        let hint = format!(
+            "put `runtime = \"{wanted}\"` below [engine] into containers.conf, and start Podman's service again"
+        );
+        let message = format!("{} takes no runtime through its API: it uses {}", self.title, self.chosen);
+        Err(StartError { hint: Some(hint), ..StartError::new("no_runtime", message) })
+    }
+
+    /// Whether a container has the runtime that it should have, as the engine tells of it afterwards.
+    pub fn has_runtime(&self, told: Option<&str>) -> bool {
+        // Podman has one for all, and tells of none.
+        self.is_podman || told == Some(self.chosen.as_str())
     }
 
     /// Removes containers; made with the first one. What dead owners left goes then, too.
@@ -248,5 +272,17 @@ mod tests {
         let podman = ["/run/user/7/podman/podman.sock", "/run/podman/podman.sock"].map(PathBuf::from);
         assert_eq!(sockets(&named("podman")), podman);
         assert_eq!(sockets(&OciSettings::default()).len(), SOCKETS.len());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_ever_for_one_that_is_silent() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let _silent = tokio::net::UnixListener::bind(&path).unwrap();
+        let engine = Some(path.display().to_string());
+        let found = Containers::find(&OciSettings { engine, ..OciSettings::default() }).await;
+        let error = found.err().unwrap();
+        assert_eq!(error.code, "no_engine");
+        assert!(error.message.contains("no answer within 15 s"), "{}", error.message);
     }
 }

@@ -111,8 +111,13 @@ impl Wanted {
             walls.push(Wall::OwnUid);
         }
         let closed = host.readonly_rootfs == Some(true) && host.network_mode.as_deref() == Some("none");
-        let strength = if counted && closed { Strength::Standard } else { Strength::Weak };
-        Isolation { backend: "oci".into(), level: engine.level, strength, walls, missing: Vec::new() }
+        // A runtime that was not asked for promises nothing.
+        let (level, meant) = match engine.has_runtime(host.runtime.as_deref()) {
+            true => (engine.level, true),
+            false => (Level::SharedKernel, false),
+        };
+        let strength = if counted && closed && meant { Strength::Standard } else { Strength::Weak };
+        Isolation { backend: "oci".into(), level, strength, walls, missing: Vec::new() }
     }
 }
 

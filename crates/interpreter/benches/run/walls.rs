@@ -54,7 +54,7 @@ pub async fn measure(samples: usize, wanted: &[String]) {
 
 impl Kind {
     async fn measure(&self) -> Result<(), String> {
-        if self.in_containers() && subject::settings_of(self.subject).engine.is_none() {
+        if self.in_containers() && subject::settings(self.subject).engine.is_none() {
             return Err("no engine is named for it".into());
         }
         for work in &WORK {
@@ -85,7 +85,7 @@ impl Kind {
     /// Plain containers of the same image; none where no engine is named.
     async fn plain(&self, work: &Work) -> Result<Option<Plain>, String> {
         let subject = if self.in_containers() { self.subject } else { BESIDE };
-        let settings = subject::settings_of(subject);
+        let settings = subject::settings(subject);
         let Some(socket) = settings.engine else { return Ok(None) };
         let image = Scene::open(subject, work.template)?.image().await?;
         Ok(Some(Plain::new(socket, settings.runtime, image)))

@@ -21,7 +21,7 @@ pub fn containers(of: u32) -> Vec<Container> {
     let list = async move {
         let mut found = Vec::new();
         for socket in sockets {
-            found.extend(of_docker(&socket, of).await.unwrap_or_default());
+            found.extend(at(&socket, of).await.unwrap_or_default());
         }
         found
     };
@@ -29,7 +29,7 @@ pub fn containers(of: u32) -> Vec<Container> {
     std::thread::spawn(move || runtime().block_on(list)).join().unwrap()
 }
 
-async fn of_docker(socket: &str, of: u32) -> Option<Vec<Container>> {
+async fn at(socket: &str, of: u32) -> Option<Vec<Container>> {
     let docker = Docker::connect_with_unix(socket, 30, bollard::API_DEFAULT_VERSION).ok()?;
     let docker = docker.negotiate_version().await.ok()?;
     let filters = HashMap::from([("label".to_owned(), vec!["belljar.owner".to_owned()])]);

@@ -22,7 +22,7 @@ const SUBJECTS: [Subject; 4] = [
 ];
 
 /// Its engine, as the environment names it, and its runtime.
-pub fn settings_of(name: &str) -> OciSettings {
+pub fn settings(name: &str) -> OciSettings {
     let subject = find(name);
     let runtime = subject.runtime.map(str::to_owned);
     OciSettings { engine: std::env::var(subject.socket).ok(), runtime, ..OciSettings::default() }
@@ -30,7 +30,7 @@ pub fn settings_of(name: &str) -> OciSettings {
 
 /// An interpreter with that backend only.
 pub fn open(name: &str, preload: Preload) -> Interpreter {
-    let (backend, oci) = (Some(find(name).backend.to_owned()), settings_of(name));
+    let (backend, oci) = (Some(find(name).backend.to_owned()), settings(name));
     Interpreter::open(Settings { backend, preload, oci, ..Settings::new(data_dir()) }).unwrap()
 }
 

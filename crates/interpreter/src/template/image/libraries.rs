@@ -35,7 +35,7 @@ const MODULES: [&str; 2] = ["gconv", "ossl-modules"];
 pub(super) struct Libraries {
     /// Names and paths of the loader's cache, in its order.
     cache: BTreeMap<String, Vec<PathBuf>>,
-    /// The template on this host. What is in it comes along at another place.
+    /// The template on this host, without links. What is in it comes along at another place.
     template: Option<PathBuf>,
 }
 
@@ -58,7 +58,9 @@ impl Libraries {
             Command::new(program).arg("-p").output().ok().filter(|it| it.status.success())
         });
         let text = printed.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-        Libraries { cache: cache(&text.unwrap_or_default()), template: template.map(Path::to_owned) }
+        // Folders are compared without links.
+        let template = template.and_then(|template| std::fs::canonicalize(template).ok());
+        Libraries { cache: cache(&text.unwrap_or_default()), template }
     }
 
     /// Adds what all files of the root need, and what that needs, until nothing is missing.
@@ -79,14 +81,38 @@ impl Libraries {
             let modules = home.iter().map(|home| home.join(name));
             modules.into_iter().try_for_each(|folder| root.tree_in_place(&folder, &|_| true))?;
         }
-        let mut todo: Vec<Todo> = root.files().map(|path| (path, Vec::new())).collect();
+        let mut starts: Vec<PathBuf> = root.files().collect();
         let mut seen = BTreeSet::new();
-        while let Some(next) = todo.pop() {
-            if seen.insert(next.clone()) {
-                todo.extend(self.needed(root, next, home.as_deref())?);
+        while let Some(start) = starts.pop() {
+            if seen.insert(start.clone()) {
+                starts.extend(self.closure(root, start, home.as_deref())?);
             }
         }
         Ok(())
+    }
+
+    /// Adds what one file needs, and what that needs as long as folders are handed on. As in a process, each library
+    /// counts once, as it was found first: libraries may need each other. Returns files that are on their own.
+    fn closure(
+        &self,
+        root: &mut Root,
+        start: PathBuf,
+        home: Option<&Path>,
+    ) -> Result<Vec<PathBuf>, ImageError> {
+        let mut todo: Vec<Todo> = vec![(start, Vec::new())];
+        let (mut loaded, mut alone) = (BTreeSet::new(), Vec::new());
+        while let Some(next) = todo.pop() {
+            if !loaded.insert(next.0.clone()) {
+                continue;
+            }
+            for (path, above) in self.needed(root, next, home)? {
+                match above.is_empty() {
+                    true => alone.push(path),
+                    false => todo.push((path, above)),
+                }
+            }
+        }
+        Ok(alone)
     }
 
     /// Adds what one file needs; returns the files that were added.
@@ -104,12 +130,8 @@ impl Libraries {
         let origin = folder(&path).unwrap_or_default();
         let expanded = |folders: &[String]| folders.iter().filter_map(|text| expand(text, &origin)).collect();
         let mut all: Vec<PathBuf> = expanded(&needs.rpath);
-        // Each once: libraries that need each other would make the list longer for ever.
-        for folder in above {
-            if !all.contains(&folder) {
-                all.push(folder);
-            }
-        }
+        let more: Vec<PathBuf> = above.into_iter().filter(|folder| !all.contains(folder)).collect();
+        all.extend(more);
         let (first, handed_on) = match needs.runpath.is_empty() {
             true => (all.clone(), all),
             false => (expanded(&needs.runpath), Vec::new()),

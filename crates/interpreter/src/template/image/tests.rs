@@ -112,6 +112,38 @@ fn libraries_of_a_template_do_not_come_twice() {
 }
 
 #[test]
+fn a_template_behind_a_link_is_still_the_template() {
+    let host = folder(&[]);
+    let own = fs::canonicalize(host.path()).unwrap();
+    let inner = own.join("template/libs/libinner.so");
+    library(&inner, &[]);
+    library(&own.join("template/module.so"), &["-Wl,-rpath,$ORIGIN/libs", inner.to_str().unwrap()]);
+    symlink("template", own.join("link")).unwrap();
+    let mut root = Root::default();
+    root.tree(&own.join("link"), Path::new("/.belljar/template"), &|_| true).unwrap();
+    Libraries::of_this_host(Some(&own.join("link"))).collect(&mut root).unwrap();
+    for path in ["link", "template"] {
+        let above = below(&own.join(path));
+        assert!(!root.entries.keys().any(|path| path.starts_with(&above)), "{:?}", root.entries.keys());
+    }
+}
+
+#[test]
+fn libraries_that_need_each_other_have_an_end() {
+    let host = folder(&[]);
+    let own = fs::canonicalize(host.path()).unwrap();
+    let (first, second) = (own.join("first/libfirst.so"), own.join("second/libsecond.so"));
+    let old = "-Wl,--disable-new-dtags";
+    library(&first, &[]);
+    library(&second, &[old, "-Wl,-rpath,$ORIGIN/../first:$ORIGIN", first.to_str().unwrap()]);
+    library(&first, &[old, "-Wl,-rpath,$ORIGIN/../second:$ORIGIN", second.to_str().unwrap()]);
+    let mut root = Root::default();
+    root.file(&first).unwrap();
+    Libraries::of_this_host(None).collect(&mut root).unwrap();
+    assert!(root.entries.contains_key(&below(&second)));
+}
+
+#[test]
 fn what_a_package_calls_a_library_is_one_or_stays_outside() {
     let host = folder(&[("secret/libkey.so", "PRIVATE KEY")]);
     let own = fs::canonicalize(host.path()).unwrap();

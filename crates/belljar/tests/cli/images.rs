@@ -8,6 +8,7 @@ use futures_util::TryStreamExt;
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// An engine, spoken to from a test.
 pub struct Talk {
@@ -28,8 +29,14 @@ impl Talk {
 
     /// Imports these files of this host as an image of this name.
     pub fn import(&self, name: &str, files: &BTreeSet<PathBuf>) -> Image<'_> {
+        self.import_with(name, files, &[])
+    }
+
+    /// The same, with lines of a Dockerfile.
+    pub fn import_with(&self, name: &str, files: &BTreeSet<PathBuf>, lines: &[&str]) -> Image<'_> {
         let body = bollard::body_full(archive(files).into());
-        let options = CreateImageOptionsBuilder::default().from_src("-").repo(name).build();
+        let options = CreateImageOptionsBuilder::default().from_src("-").repo(name);
+        let options = options.changes(lines.iter().map(|line| (*line).to_owned()).collect()).build();
         let import = self.docker.create_image(Some(options), Some(body), None).try_collect::<Vec<_>>();
         self.runtime.block_on(import).unwrap();
         Image { talk: self, name: name.to_owned() }
@@ -44,7 +51,15 @@ impl Talk {
     pub fn containers(&self, of: Option<u32>) -> Vec<String> {
         let filters = HashMap::from([("label".to_owned(), vec!["belljar.owner".to_owned()])]);
         let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
-        let all = self.runtime.block_on(self.docker.list_containers(Some(options))).unwrap();
+        let list = || self.runtime.block_on(self.docker.list_containers(Some(options.clone())));
+        let end = Instant::now() + Duration::from_secs(10);
+        let all = loop {
+            match list() {
+                // Podman has words of its own for those that are about to go.
+                Err(bollard::errors::Error::JsonDataError { .. }) if Instant::now() < end => {}
+                found => break found.unwrap(),
+            }
+        };
         let owned = |labels: &HashMap<String, String>| {
             of.is_none_or(|pid| labels["belljar.owner"].starts_with(&format!("{pid}-")))
         };

@@ -179,7 +179,7 @@ fn what_is_not_there_is_named() {
     assert!(hint.contains("docker pull belljar-tests/absent:1"), "{hint}");
     let (code, message, hint) = refused(&site, &[&ONE[..], &["--runtime", "absent"]].concat());
     assert_eq!(code, "no_runtime", "{message}");
-    assert!(hint.contains("runc"), "{hint}");
+    assert!(hint.contains("runc") || hint.contains("containers.conf"), "{hint}");
 }
 
 #[test]
@@ -243,6 +243,44 @@ fn moves_a_file(socket: &Path, image: &str) {
         assert_eq!(read, b"written");
         sandbox.destroy().await;
     });
+}
+
+#[test]
+fn an_image_opens_no_way_around_the_walls() {
+    let Some(socket) = shared("an_image_opens_no_way_around_the_walls") else { return };
+    let bash = which("bash").expect("this host has bash");
+    let check =
+        format!(r#"HEALTHCHECK --interval=1s CMD ["{}", "-c", "echo > /tmp/checked"]"#, bash.display());
+    let lines = ["VOLUME /one /workspace/two/ /tmp", check.as_str(), "USER 0", r#"ENTRYPOINT ["/nothing"]"#];
+    stays_walled(&socket, &lines);
+}
+
+#[test]
+fn an_image_gets_no_disk_of_podman_either() {
+    let Some(socket) = std::env::var_os("BELLJAR_TEST_SECOND_ENGINE").map(PathBuf::from) else {
+        let why = "no Podman for tests (BELLJAR_TEST_SECOND_ENGINE)";
+        return skip("podman", "an_image_gets_no_disk_of_podman_either", why);
+    };
+    // It takes one line only.
+    stays_walled(&socket, &["VOLUME /one /workspace/two/ /tmp"]);
+}
+
+fn stays_walled(socket: &Path, lines: &[&str]) {
+    let bash = which("bash").expect("this host has bash");
+    let talk = Talk::with(socket);
+    let image = talk.import_with("belljar-tests/open:1", &with_libraries(&bash), lines);
+    // Mounts that can be written, without those of the kernel's own file systems; then whether the check ran.
+    let code = r#"
+while read -r _ _ _ _ at options rest; do
+    kernel='* - @(proc|sysfs|devpts|mqueue|cgroup*|tmpfs|devtmpfs) *'
+    [[ $options == rw* && " $rest" != $kernel ]] && echo "$at can be written"
+done < /proc/self/mountinfo
+read -t 3 < <(while :; do :; done)
+[[ -e /tmp/checked ]] && echo checked
+echo over"#;
+    let args = ["run", "--backend", "oci", "--image", &image.name, "--language", "bash", "-c", code];
+    let seen = Configured::with(socket).call(&args);
+    assert_eq!((seen.exit, seen.stdout.as_str()), (Some(0), "over\n"), "{seen:?}");
 }
 
 #[test]

@@ -67,6 +67,12 @@ impl Containers {
         Ok(name)
     }
 
+    /// The volumes that an image declares. Of one that is not there, making a container tells.
+    pub async fn volumes_of(&self, image: &str) -> Vec<String> {
+        let found = self.docker.inspect_image(image).await;
+        found.ok().and_then(|found| found.config?.volumes).unwrap_or_default()
+    }
+
     async fn make_image(
         &self,
         name: &str,

@@ -3,6 +3,7 @@
 use crate::backend::owner;
 use bollard::Docker;
 use bollard::errors::Error;
+use bollard::models::ContainerSummary;
 use bollard::query_parameters::{
     EventsOptionsBuilder, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
 };
@@ -100,11 +101,22 @@ async fn listen(docker: Docker, starved: Arc<Mutex<HashSet<String>>>) {
     }
 }
 
+/// All containers with our label. While one of Podman's is about to go, the list has a word that is not in the API.
+async fn list(docker: &Docker) -> Vec<ContainerSummary> {
+    let filters = HashMap::from([("label".to_owned(), vec![OWNER.to_owned()])]);
+    let options = |all| ListContainersOptionsBuilder::default().all(all).filters(&filters).build();
+    for _ in 0..ASK_MAX {
+        match docker.list_containers(Some(options(true))).await {
+            Err(Error::JsonDataError { .. }) => tokio::time::sleep(ASK_EVERY).await,
+            found => return found.unwrap_or_default(),
+        }
+    }
+    docker.list_containers(Some(options(false))).await.unwrap_or_default()
+}
+
 /// Removes containers of owners that are gone. Of those that this host cannot know, only the dead ones.
 async fn sweep(docker: Docker) {
-    let filters = HashMap::from([("label".to_owned(), vec![OWNER.to_owned()])]);
-    let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
-    for found in docker.list_containers(Some(options)).await.unwrap_or_default() {
+    for found in list(&docker).await {
         let (Some(id), Some(labels)) = (found.id, found.labels) else { continue };
         let owned = labels.get(OWNER).and_then(|owner| owner.split_once('-'));
         let Some((pid, start)) = owned else { continue };

@@ -3,7 +3,7 @@
 use crate::backend::{Preload, StartRequest, owner, zygote};
 use crate::containers::{Containers, OWNER, REALM, Shown, profile};
 use bollard::models::{
-    ContainerCreateBody, ContainerInspectResponse, HostConfig, HostConfigCgroupnsModeEnum,
+    ContainerCreateBody, ContainerInspectResponse, HealthConfig, HostConfig, HostConfigCgroupnsModeEnum,
     HostConfigLogConfig, ResourcesUlimits,
 };
 use jail::container::ContainerPlan;
@@ -23,6 +23,9 @@ const KERNEL_PIDS: i64 = 4096;
 const USERS: std::ops::Range<u128> = 0x7000_0000..0x7fff_fffe;
 /// What no sandbox sees beside what is hidden in `/proc`: the host's devices and control groups, and what gVisor offers.
 const HIDDEN: [&str; 3] = ["/sys", "/dev/fuse", "/dev/net"];
+/// Options of what covers a volume.
+const COVER: &str = "ro,noexec,nosuid,nodev,size=4096";
+
 /// A container that is to be made.
 pub(super) struct Wanted {
     pub image: String,
@@ -62,6 +65,15 @@ impl Wanted {
         Wanted { image, uid, own_uid, host, plan, path }
     }
 
+    /// Puts something harmless where the image wants folders of the engine's disk, which have no limits.
+    pub fn cover(&mut self, volumes: Vec<String>) {
+        let tmpfs = self.host.tmpfs.get_or_insert_default();
+        for path in volumes {
+            let path = path.trim_end_matches('/').to_owned();
+            tmpfs.entry(path).or_insert_with(|| COVER.to_owned());
+        }
+    }
+
     /// What the engine is asked for.
     pub fn body(&self) -> ContainerCreateBody {
         let plan = serde_json::to_string(&self.plan).unwrap_or_default();
@@ -83,6 +95,11 @@ impl Wanted {
             open_stdin: Some(true),
             // When whoever attached is gone, the guest reads the end of its stream, and ends.
             stdin_once: Some(true),
+            // What an image wants to have checked would run beside the guest.
+            healthcheck: Some(HealthConfig {
+                test: Some(vec!["NONE".to_owned()]),
+                ..HealthConfig::default()
+            }),
             host_config: Some(self.host.clone()),
             ..ContainerCreateBody::default()
         }
@@ -110,7 +127,9 @@ impl Wanted {
         if self.own_uid && config.user.is_some_and(|user| user.starts_with(&self.uid.to_string())) {
             walls.push(Wall::OwnUid);
         }
-        let closed = host.readonly_rootfs == Some(true) && host.network_mode.as_deref() == Some("none");
+        let volume = found.mounts.iter().flatten().any(|mount| mount.typ.as_deref() == Some("volume"));
+        let closed =
+            host.readonly_rootfs == Some(true) && host.network_mode.as_deref() == Some("none") && !volume;
         // A runtime that was not asked for promises nothing.
         let (level, meant) = match engine.has_runtime(host.runtime.as_deref()) {
             true => (engine.level, true),

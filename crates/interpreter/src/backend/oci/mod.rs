@@ -96,7 +96,10 @@ impl Shared {
             Some(image) => (image.clone(), Shown::all(data_dir).await?),
             None => (engine.image(template, data_dir).await?, Shown::guest(data_dir)?),
         };
-        let wanted = Wanted::new(&request, engine, image, shown);
+        let mut wanted = Wanted::new(&request, engine, image, shown);
+        if self.settings.image.is_some() {
+            wanted.cover(engine.volumes_of(&wanted.image).await);
+        }
         let (docker, image) = (&engine.docker, &wanted.image);
         let refused = |step| move |error| engine.explain(step, error, image);
         let name = format!("belljar-{}", request.sandbox);

@@ -28,6 +28,8 @@ pub(crate) struct Shown {
     pub profile: PathBuf,
     /// Whether the image has nothing of ours.
     pub all: bool,
+    /// Folders of its own disk that the image wants to be given by the engine.
+    pub volumes: Vec<String>,
 }
 
 impl Shown {
@@ -35,17 +37,17 @@ impl Shown {
     pub fn guest(data_dir: &Path) -> Result<Shown, StartError> {
         let folder = folder(data_dir)?;
         let binds = vec![format!("{}:{}:ro,z", folder.join("own/guest").display(), inside::GUEST)];
-        Ok(Shown { binds, profile: folder.join("seccomp.json"), all: false })
+        Ok(Shown { binds, profile: folder.join("seccomp.json"), all: false, volumes: Vec::new() })
     }
 
     /// Everything, for an image that has nothing of it: guest, driver, and IPython for the image's own Python.
-    pub async fn all(data_dir: &Path) -> Result<Shown, StartError> {
+    pub async fn all(data_dir: &Path, volumes: Vec<String>) -> Result<Shown, StartError> {
         let data_dir = data_dir.to_owned();
-        let made = tokio::task::spawn_blocking(move || Shown::make_all(&data_dir)).await;
+        let made = tokio::task::spawn_blocking(move || Shown::make_all(&data_dir, volumes)).await;
         made.unwrap_or_else(|gone| std::panic::resume_unwind(gone.into_panic()))
     }
 
-    fn make_all(data_dir: &Path) -> Result<Shown, StartError> {
+    fn make_all(data_dir: &Path, volumes: Vec<String>) -> Result<Shown, StartError> {
         let driver = driver::prepare(data_dir, None)?;
         let store = Store::open(data_dir).and_then(|store| store.ensure("python", &()));
         let python = store.map_err(|error| StartError {
@@ -59,7 +61,7 @@ impl Shown {
             bind(&driver, "/driver"),
             bind(&python.packages(), "/packages"),
         ];
-        Ok(Shown { binds, profile: folder.join("seccomp.json"), all: true })
+        Ok(Shown { binds, profile: folder.join("seccomp.json"), all: true, volumes })
     }
 }
 

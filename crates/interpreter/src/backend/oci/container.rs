@@ -65,15 +65,6 @@ impl Wanted {
         Wanted { image, uid, own_uid, host, plan, path }
     }
 
-    /// Puts something harmless where the image wants folders of the engine's disk, which have no limits.
-    pub fn cover(&mut self, volumes: Vec<String>) {
-        let tmpfs = self.host.tmpfs.get_or_insert_default();
-        for path in volumes {
-            let path = path.trim_end_matches('/').to_owned();
-            tmpfs.entry(path).or_insert_with(|| COVER.to_owned());
-        }
-    }
-
     /// What the engine is asked for.
     pub fn body(&self) -> ContainerCreateBody {
         let plan = serde_json::to_string(&self.plan).unwrap_or_default();
@@ -159,7 +150,7 @@ fn host(limits: &Limits, engine: &Containers, uid: u32, shown: Shown) -> HostCon
         readonly_rootfs: Some(true),
         extra_hosts: Some(vec!["sandbox:127.0.0.1".into()]),
         binds: Some(shown.binds),
-        tmpfs: Some(tmpfs(limits, engine, uid)),
+        tmpfs: Some(tmpfs(limits, engine, uid, &shown.volumes)),
         shm_size: i64::try_from(limits.disk_bytes).ok(),
         memory: engine.limits.then_some(memory),
         memory_swap: engine.limits.then_some(memory),
@@ -183,7 +174,8 @@ fn host(limits: &Limits, engine: &Containers, uid: u32, shown: Shown) -> HostCon
     }
 }
 
-fn tmpfs(limits: &Limits, engine: &Containers, uid: u32) -> HashMap<String, String> {
+/// Writable memory, and something harmless where an image wants folders of the engine's disk, which have no limits.
+fn tmpfs(limits: &Limits, engine: &Containers, uid: u32, volumes: &[String]) -> HashMap<String, String> {
     let (disk, inodes) = (limits.disk_bytes, limits.inodes);
     let own = |size: u64, inodes: u64, mode: u32| {
         // Podman knows neither owners nor a number of files.
@@ -193,11 +185,10 @@ fn tmpfs(limits: &Limits, engine: &Containers, uid: u32) -> HashMap<String, Stri
         };
         format!("rw,exec,nosuid,nodev,size={size},{rest}")
     };
-    [
-        (inside::WORKSPACE, own(disk, inodes, 755)),
-        (inside::HOME, own(disk, 65_536, 755)),
-        ("/tmp", own(disk, 65_536, 1777)),
-    ]
-    .map(|(path, options)| (path.to_owned(), options))
-    .into()
+    let mut all: HashMap<String, String> =
+        volumes.iter().map(|path| (path.trim_end_matches('/').to_owned(), COVER.to_owned())).collect();
+    all.insert(inside::WORKSPACE.to_owned(), own(disk, inodes, 755));
+    all.insert(inside::HOME.to_owned(), own(disk, 65_536, 755));
+    all.insert("/tmp".to_owned(), own(disk, 65_536, 1777));
+    all
 }

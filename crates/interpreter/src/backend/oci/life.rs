@@ -23,7 +23,7 @@ const ASK_MAX: usize = 20;
 /// A container.
 pub(super) struct Life {
     docker: Docker,
-    id: String,
+    pub id: String,
     known: Mutex<Known>,
     janitor: Arc<Janitor>,
     /// Memory ran out for all of it, its first process included.
@@ -41,10 +41,6 @@ struct Known {
 impl Life {
     pub fn new(docker: Docker, id: String, janitor: Arc<Janitor>) -> Life {
         Life { docker, id, known: Mutex::default(), janitor, killed_for_memory: AtomicBool::new(false) }
-    }
-
-    pub fn id(&self) -> &str {
-        &self.id
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

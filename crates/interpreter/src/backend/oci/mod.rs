@@ -93,13 +93,10 @@ impl Shared {
         let engine = self.containers().await?;
         let (template, data_dir) = (request.template.as_ref(), &self.data_dir);
         let (image, shown) = match &self.settings.image {
-            Some(image) => (image.clone(), Shown::all(data_dir).await?),
+            Some(image) => (image.clone(), Shown::all(data_dir, engine.volumes_of(image).await).await?),
             None => (engine.image(template, data_dir).await?, Shown::guest(data_dir)?),
         };
-        let mut wanted = Wanted::new(&request, engine, image, shown);
-        if self.settings.image.is_some() {
-            wanted.cover(engine.volumes_of(&wanted.image).await);
-        }
+        let wanted = Wanted::new(&request, engine, image, shown);
         let (docker, image) = (&engine.docker, &wanted.image);
         let refused = |step| move |error| engine.explain(step, error, image);
         let name = format!("belljar-{}", request.sandbox);
@@ -110,10 +107,10 @@ impl Shared {
         let life = Arc::new(Life::new(docker.clone(), made.id, janitor));
         let guard = Guard(life.clone());
         let streams = AttachContainerOptionsBuilder::default().stdin(true).stdout(true).stderr(true);
-        let attached = docker.attach_container(life.id(), Some(streams.stream(true).build())).await;
+        let attached = docker.attach_container(&life.id, Some(streams.stream(true).build())).await;
         let attached = attached.map_err(refused("attach to the container"))?;
-        docker.start_container(life.id(), None).await.map_err(refused("start the container"))?;
-        let found = docker.inspect_container(life.id(), None).await;
+        docker.start_container(&life.id, None).await.map_err(refused("start the container"))?;
+        let found = docker.inspect_container(&life.id, None).await;
         let found = found.map_err(refused("look at the container"))?;
         life.watch(found.state.as_ref().and_then(|state| state.pid));
         Ok(Started {

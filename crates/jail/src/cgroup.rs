@@ -181,8 +181,11 @@ impl Group {
     }
 
     fn write(&self, name: &str, value: &str) -> Result<(), CgroupError> {
-        let path = self.file(name).unwrap_or_else(|| PathBuf::from(name));
+        let found = self.file(name);
+        let path = found.clone().unwrap_or_else(|| PathBuf::from(name));
         let failed = |source| CgroupError { path: path.clone(), value: value.to_owned(), source };
+        // A group that is gone has no files; one of that name in the working directory is none of it.
+        found.ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?;
         fs::write(&path, value).map_err(failed)?;
         let found = fs::read_to_string(&path).map_err(failed)?.trim().parse::<u64>().unwrap_or(u64::MAX);
         // The kernel rounds to pages.

@@ -32,7 +32,7 @@ fn a_cancelled_run_of_its_own_is_gone_with_everything() {
     let mut client = Client::start(&[]);
     let id = client.send_call("run_code", json!({ "code": stubborn(1) }));
     assert_eq!(client.heard()["params"]["message"], "up\n");
-    assert_eq!(sleeping(1), 1);
+    until("the process runs", Duration::from_secs(5), || sleeping(1) == 1);
     client.cancel(id);
     until("the process ends", Duration::from_secs(5), || sleeping(1) == 0);
     let after = client.call("run_code", json!({ "code": "print(1)" }));

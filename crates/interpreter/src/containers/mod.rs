@@ -16,6 +16,7 @@ pub(crate) use refusal::CREATE;
 pub(crate) use shown::{Shown, profile};
 
 use crate::backend::StartError;
+use bollard::models::SystemInfoCgroupVersionEnum;
 use bollard::{API_DEFAULT_VERSION, Docker, errors::Error};
 use protocol::{Level, Wall};
 use serde::Deserialize;
@@ -136,6 +137,12 @@ impl Containers {
         let is_podman = parts.iter().any(|(name, _)| name.contains("Podman"));
         let name = if is_podman { "Podman" } else { "Docker" };
         let users = info.security_options.unwrap_or_default();
+        // Podman does not say so; but whoever owns its socket runs it.
+        let owner =
+            std::fs::metadata(socket).map(|found| std::os::unix::fs::MetadataExt::uid(&found)).unwrap_or(0);
+        let rootless = users.iter().any(|option| option == "name=rootless") || is_podman && owner != 0;
+        // Only version 2 lets ordinary users hold limits, whatever Podman says.
+        let powerless = rootless && info.cgroup_version == Some(SystemInfoCgroupVersionEnum::_1);
         let known = info.runtimes.unwrap_or_default();
         let default = info.default_runtime.unwrap_or_default();
         // Podman passes by what this API asks for, and uses its own.
@@ -154,8 +161,8 @@ impl Containers {
             socket: socket.to_owned(),
             title: format!("{name} {}", version.version.unwrap_or_default()),
             is_podman,
-            remapped: users.iter().any(|option| ["name=userns", "name=rootless"].contains(&option.as_str())),
-            limits: info.memory_limit == Some(true) && info.pids_limit == Some(true),
+            remapped: rootless || users.iter().any(|option| option == "name=userns"),
+            limits: info.memory_limit == Some(true) && info.pids_limit == Some(true) && !powerless,
             level: level(&chosen, &program),
             runtime,
             chosen,

@@ -113,7 +113,9 @@ fn alive(processes: &BTreeSet<Process>) -> Vec<u32> {
 
 /// Whether a process is part of a kernel in user space, which keeps descriptors as it likes.
 pub fn is_kernel(pid: u32) -> bool {
-    std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.starts_with(b"runsc"))
+    // What it runs code in has no command line.
+    let line = std::fs::read(format!("/proc/{pid}/cmdline"));
+    line.is_ok_and(|line| line.is_empty() || line.starts_with(b"runsc"))
 }
 
 /// How many descriptors a process has open; `None` where that cannot be seen.

@@ -112,11 +112,15 @@ impl Shared {
         docker.start_container(&life.id, None).await.map_err(refused("start the container"))?;
         let found = docker.inspect_container(&life.id, None).await;
         let found = found.map_err(refused("look at the container"))?;
-        life.watch(found.state.as_ref().and_then(|state| state.pid));
+        let isolation = wanted.isolation(&found, engine);
+        // A group without the limits is not the sandbox's alone.
+        if isolation.walls.contains(&Wall::Cgroup) {
+            life.watch(found.state.as_ref().and_then(|state| state.pid));
+        }
         Ok(Started {
             stream: life::stream(attached, life),
             guard: Box::new(guard),
-            isolation: wanted.isolation(&found, engine),
+            isolation,
             zygote: true,
             bash: "bash".into(),
             node: "node".into(),

@@ -11,6 +11,7 @@ import os
 import socket
 
 AF_ALG = 38
+PR_GET_NO_NEW_PRIVS = 39
 DRIVER_DESCRIPTOR = 3
 _syscall = None
 
@@ -135,6 +136,13 @@ def _status_fields():
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
+def _gains_no_privileges():
+    """Ask the kernel itself, where its files do not say."""
+    import ctypes
+
+    return ctypes.CDLL(None).prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1
+
+
 def _probe_is_denied():
     """Whether a socket that the filter must refuse is refused."""
     try:
@@ -151,10 +159,12 @@ def verified_walls():
     except OSError:
         return []
     walls = []
+    # A kernel without ambient capabilities shows none.
+    fields.setdefault("CapAmb", "0")
     none_left = all(int(fields.get(f"Cap{kind}", "1"), 16) == 0 for kind in ("Eff", "Prm", "Bnd", "Amb"))
     if none_left and os.getuid() != 0:
         walls.append("caps_dropped")
-    if fields.get("NoNewPrivs") == "1":
+    if fields.get("NoNewPrivs") == "1" or "NoNewPrivs" not in fields and _gains_no_privileges():
         walls.append("no_new_privs")
     if fields.get("Seccomp") == "2" and _probe_is_denied():
         walls.append("seccomp")

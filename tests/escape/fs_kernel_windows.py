@@ -11,7 +11,7 @@ for path in ["/proc/kcore", "/proc/kmsg", "/dev/kmsg", "/dev/mem", "/dev/kmem", 
         content = os.read(handle, 4096)
     except OSError:
         continue
-    if content.strip(b"\0\n "):
+    if content.strip(b"\0\n ") and b"gvisor" not in content:  # a kernel in user space tells of itself
         raise SystemExit(f"BROKEN: {path} says {content[:40]!r}")
 try:
     addresses = {line.split()[0].strip("0") for line in open("/proc/kallsyms")}

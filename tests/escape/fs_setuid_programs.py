@@ -1,9 +1,8 @@
 # promise: programs with the set-user-id bit give nothing
 # outcome: ok
-import os, shutil, stat, subprocess
+import ctypes, os, shutil, stat, subprocess
 
-status = dict(line.rstrip("\n").split(":\t", 1) for line in open("/proc/self/status") if ":\t" in line)
-if status["NoNewPrivs"] != "1":
+if ctypes.CDLL(None).prctl(39, 0, 0, 0, 0) != 1:  # PR_GET_NO_NEW_PRIVS
     raise SystemExit("BROKEN: new privileges can be gained")
 count = 0
 for folder in ["/usr/bin", "/usr/sbin", "/usr/lib", "/usr/libexec", "/bin", "/sbin"]:

@@ -9,6 +9,7 @@ for number, flags in [(userfaultfd, 0), (userfaultfd, 1), (fanotify, 0), (fanoti
         raise SystemExit(f"BROKEN: call {number} worked")
     if ctypes.get_errno() not in (errno.EPERM, errno.ENOSYS):
         raise SystemExit(f"BROKEN: call {number} got through: {errno.errorcode[ctypes.get_errno()]}")
-if os.path.exists("/dev/fuse") or os.path.exists("/dev/userfaultfd"):
+gvisor = "gvisor" in open("/proc/cmdline").read()  # its fuse makes only itself wait
+if os.path.exists("/dev/fuse") and not gvisor or os.path.exists("/dev/userfaultfd"):
     raise SystemExit("BROKEN: a device for it")
 print("HELD")

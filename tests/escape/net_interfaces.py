@@ -19,6 +19,6 @@ for request in [0x8914, 0x8916, 0x8924, 0x8922]:  # set flags, address, hardware
     except OSError:
         continue
     raise SystemExit(f"BROKEN: changed lo by {request:x}")
-if os.path.exists("/dev/net/tun"):
+if os.path.exists("/dev/net/tun") and "gvisor" not in open("/proc/cmdline").read():
     raise SystemExit("BROKEN: /dev/net/tun")
 print("HELD")

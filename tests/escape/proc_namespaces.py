@@ -26,6 +26,7 @@ for name in os.listdir("/proc/self/ns"):
     if libc.syscall(setns, handle, 0) == 0:
         raise SystemExit(f"BROKEN: setns {name}")
 for pid in [1, os.getpid()]:
-    if libc.syscall(setns, os.pidfd_open(pid), 0x7E020000) == 0:
+    handle = libc.syscall(434, pid, 0)  # pidfd_open, which not every kernel has
+    if handle >= 0 and libc.syscall(setns, handle, 0x7E020000) == 0:
         raise SystemExit("BROKEN: setns by pidfd")
 print("HELD")

@@ -12,6 +12,7 @@ for field in range(1, 16):
 libc.prctl(PR_SET_NO_NEW_PRIVS, 0, 0, 0, 0)
 libc.prctl(PR_SET_SECCOMP, 0, 0, 0, 0)
 status = dict(line.rstrip("\n").split(":\t", 1) for line in open("/proc/self/status") if ":\t" in line)
-if (status["NoNewPrivs"], status["Seccomp"]) != ("1", "2"):
-    raise SystemExit(f"BROKEN: NoNewPrivs {status['NoNewPrivs']}, Seccomp {status['Seccomp']}")
+told = libc.prctl(39, 0, 0, 0, 0)  # PR_GET_NO_NEW_PRIVS
+if (told, status["Seccomp"]) != (1, "2"):
+    raise SystemExit(f"BROKEN: NoNewPrivs {told}, Seccomp {status['Seccomp']}")
 print("HELD")

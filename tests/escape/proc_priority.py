@@ -1,5 +1,6 @@
 # promise: no process can put itself before others: no real-time class, no better niceness
 # outcome: ok
+# shared-kernel-only: niceness inside a kernel in user space moves nobody outside of it
 import ctypes, os
 
 attempts = [lambda: os.nice(-1), lambda: os.setpriority(os.PRIO_PROCESS, 0, -5),

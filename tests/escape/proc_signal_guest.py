@@ -1,5 +1,6 @@
 # promise: no signal from inside stops or kills the guest
 # outcome: ok
+# user-kernel: lost
 import os, signal, subprocess, time
 
 for number in range(1, 65):

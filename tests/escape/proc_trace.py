@@ -14,7 +14,7 @@ if child == 0:
 space = ctypes.create_string_buffer(64)
 vector = (ctypes.c_void_p * 2)(ctypes.addressof(space), 8)
 for pid in [1, child]:
-    handle = os.pidfd_open(pid)
+    handle = libc.syscall(434, pid, 0)  # pidfd_open; where a kernel has none, -1 must open nothing either
     attempts = {
         "ptrace": [(16, pid, 0, 0), (0x4206, pid, 0, 0)],  # ATTACH, SEIZE
         "process_vm_readv": [(pid, vector, 1, vector, 1, 0)], "process_vm_writev": [(pid, vector, 1, vector, 1, 0)],

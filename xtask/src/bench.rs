@@ -1,54 +1,37 @@
-//! `cargo xtask bench run`: how fast code runs, as ratios against peers in the same run on the same machine.
+//! `cargo xtask bench run | walls`: how fast code runs, as ratios against peers in the same run on the same machine.
 //!
 //! What a crate does in process is measured by a bench program of its own, such as `cargo bench -p belljar-interpreter
 //! --bench run`, which prints one JSON object a line (see [`Row::from_json`]). The command line is measured here.
 
 mod host;
+mod markdown;
 mod one_shot;
+mod options;
 mod table;
+mod walls;
+
+pub use walls::run as walls;
 
 use crate::command::{cargo, run as run_command, shown, target_dir};
 use anyhow::{Context, Result, bail};
+use options::{Options, Place, parse};
 use serde_json::json;
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use table::Row;
-
-/// What the command line asks for.
-#[derive(Debug, Default, PartialEq)]
-struct Options<'a> {
-    json: Option<Json<'a>>,
-    check: bool,
-}
-
-/// Where the table for programs goes.
-#[derive(Debug, PartialEq)]
-enum Json<'a> {
-    /// Below the table for people.
-    Printed,
-    File(&'a str),
-}
 
 /// Runs all rows, prints the table; `--json [FILE]` gives it as JSON too, `--check` fails when a target is missed.
 pub fn run(words: &[&str]) -> Result<()> {
-    let options = parse(words)?;
+    let options = parse(words, &["--json", "--check"])?;
     run_command(cargo(&["build", "--release", "--locked", "--package", "belljar"]))?;
     let target = target_dir()?;
-    let data_dir = std::env::var_os("BELLJAR_DATA_DIR").map_or_else(|| target.join("belljar"), PathBuf::from);
-    let mut rows = in_process("belljar-interpreter", "run", &data_dir)?;
-    rows.extend(in_process("belljar-policy", "check", &data_dir)?);
+    let data_dir = data_dir(&target);
+    let mut rows = rows(in_process("belljar-interpreter", "run", &data_dir))?;
+    rows.extend(self::rows(in_process("belljar-policy", "check", &data_dir))?);
     rows.push(one_shot::measure(&target.join("release/belljar"), &data_dir));
-    let host = host::describe();
-    print!("{}", table::render(&rows));
-    for (name, value) in &host {
-        println!("{name}: {value}");
-    }
-    let json = json!({ "host": host, "rows": table::to_json(&rows) });
-    let text = serde_json::to_string_pretty(&json)? + "\n";
-    match options.json {
-        None => {}
-        Some(Json::Printed) => print!("{text}"),
-        Some(Json::File(path)) => std::fs::write(path, text).with_context(|| format!("write {path}"))?,
-    }
+    show(&rows, &host::describe(), &options)?;
     let missed: Vec<&str> = rows.iter().filter(|row| !row.is_met()).map(|row| row.name.as_str()).collect();
     if options.check && !missed.is_empty() {
         bail!("targets missed: {}", missed.join("; "));
@@ -56,45 +39,54 @@ pub fn run(words: &[&str]) -> Result<()> {
     Ok(())
 }
 
-fn parse<'a>(words: &[&'a str]) -> Result<Options<'a>> {
-    match words {
-        [] => Ok(Options::default()),
-        ["--check", rest @ ..] => Ok(Options { check: true, ..parse(rest)? }),
-        ["--json", path, rest @ ..] if !path.starts_with("--") => {
-            Ok(Options { json: Some(Json::File(path)), ..parse(rest)? })
-        }
-        ["--json", rest @ ..] => Ok(Options { json: Some(Json::Printed), ..parse(rest)? }),
-        [other, ..] => bail!("unknown option {other}"),
-    }
+fn data_dir(target: &Path) -> PathBuf {
+    std::env::var_os("BELLJAR_DATA_DIR").map_or_else(|| target.join("belljar"), PathBuf::from)
 }
 
-fn in_process(package: &str, bench: &str, data_dir: &Path) -> Result<Vec<Row>> {
-    let mut command = cargo(&["bench", "--locked", "--package", package, "--bench", bench]);
+/// Prints the table for people, and gives it to programs where they want it.
+fn show(rows: &[Row], host: &BTreeMap<&str, String>, options: &Options) -> Result<()> {
+    print!("{}", table::render(rows));
+    for (name, value) in host {
+        println!("{name}: {value}");
+    }
+    let json = json!({ "host": host, "rows": table::to_json(rows) });
+    let text = serde_json::to_string_pretty(&json)? + "\n";
+    match options.json {
+        None => {}
+        Some(Place::Printed) => print!("{text}"),
+        Some(Place::File(path)) => std::fs::write(path, text).with_context(|| format!("write {path}"))?,
+    }
+    Ok(())
+}
+
+/// A bench program, with the templates of `data_dir`.
+fn in_process(package: &str, bench: &str, data_dir: &Path) -> Command {
+    let mut command = cargo(&["bench", "--locked", "--package", package, "--bench", bench, "--"]);
     command.env("BELLJAR_DATA_DIR", data_dir);
+    command
+}
+
+fn rows(command: Command) -> Result<Vec<Row>> {
+    json_lines(command)?.iter().map(|line| Row::from_json(line)).collect()
+}
+
+/// Runs a bench program; gives the lines of JSON that it prints.
+fn json_lines(mut command: Command) -> Result<Vec<String>> {
     let name = shown(&command);
     eprintln!("$ {name}");
-    let output =
-        command.stderr(std::process::Stdio::inherit()).output().with_context(|| format!("start {name}"))?;
-    if !output.status.success() {
-        bail!("{name}: {}", output.status);
+    let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("start {name}"))?;
+    let mut lines = Vec::new();
+    for line in BufReader::new(child.stdout.take().context("read its output")?).lines() {
+        let line = line.with_context(|| format!("read the output of {name}"))?;
+        if line.starts_with('{') {
+            lines.push(line);
+            eprint!("\r{} rows ", lines.len());
+        }
     }
-    let text = String::from_utf8_lossy(&output.stdout);
-    text.lines().filter(|line| line.starts_with('{')).map(Row::from_json).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn options_in_any_order() {
-        let file = Some(Json::File("rows.json"));
-        assert_eq!(parse(&["--json", "rows.json", "--check"]).unwrap(), Options { json: file, check: true });
-        assert_eq!(
-            parse(&["--json", "--check"]).unwrap(),
-            Options { json: Some(Json::Printed), check: true }
-        );
-        assert_eq!(parse(&[]).unwrap(), Options::default());
-        assert!(parse(&["--fast"]).is_err());
+    eprintln!();
+    let status = child.wait()?;
+    if !status.success() {
+        bail!("{name}: {status}");
     }
+    Ok(lines)
 }

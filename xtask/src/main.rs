@@ -1,32 +1,38 @@
-//! Chores of the repository: `cargo xtask tidy | test | ci | bench run`.
+//! Chores of the repository: `cargo xtask tidy | test | ci | bench`.
 //!
 //! It starts programs and reads files; it links no crate of Belljar, so that `tidy` answers at once.
 
 mod bench;
 mod ci;
 mod command;
+mod marked;
 mod test;
 mod tidy;
+mod walls_page;
 
 use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask <chore>
 
   tidy         check layering, sizes, names and heads of all files
-  test [NAME]  build the templates, run every test (as root: again as an ordinary user); NAME selects tests
+  test [NAME] [--table PAGE]
+               build the templates, run every test (as root: again as an ordinary user); NAME selects tests, PAGE gets
+               the tables of which test ran behind which walls
   ci           format, tidy, clippy, docs, test: all that must hold before a merge
   bench run [--json [FILE]] [--check]
-               speed against peers in the same run; --check fails when a target is missed";
+               speed against peers in the same run; --check fails when a target is missed
+  bench walls [--samples N] [--only SUBJECT]… [--engine SOCKET] [--second-engine SOCKET] [--json [FILE]] [--markdown [FILE]]
+               what every kind of wall costs, beside plain containers; FILE of --markdown is a page with marks";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         ["tidy"] => tidy::run(),
-        ["test"] => test::run(None, std::env::var("BELLJAR_REQUIRE").ok()),
-        ["test", name] => test::run(Some(name), std::env::var("BELLJAR_REQUIRE").ok()),
+        ["test", words @ ..] => test::run(words, std::env::var("BELLJAR_REQUIRE").ok()),
         ["ci"] => ci::run(),
         ["bench", "run", options @ ..] => bench::run(options),
+        ["bench", "walls", options @ ..] => bench::walls(options),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

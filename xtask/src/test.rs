@@ -1,23 +1,31 @@
 //! `cargo xtask test`: builds what tests need, runs all of them, as root once more as an ordinary user, and counts.
 //!
 //! A test that cannot run here appends a line `name: reason` to the file named by `BELLJAR_SKIPS` and returns; where
-//! `BELLJAR_REQUIRE` (a comma list: root, unprivileged, network, node, python) names what is missing, it fails instead.
+//! `BELLJAR_REQUIRE` (a comma list: root, unprivileged, network, node, python, docker, runsc) names what is missing, it fails instead.
+//! An engine that `BELLJAR_TEST_ENGINE` names is used instead of one of its own.
 
 mod another_user;
+pub mod dockerd;
+pub mod outcomes;
 mod totals;
 
-use crate::command::{cargo, installed, is_root, repository, run as run_command, target_dir};
+use crate::walls_page::{self, Table};
+use crate::{
+    command::{cargo, installed, is_root, repository, run as run_command, target_dir},
+    tidy,
+};
 use anyhow::{Context, Result, bail};
-use std::path::PathBuf;
+use dockerd::Dockerd;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use totals::Totals;
 
 /// The templates that tests use, smallest first.
 const TEMPLATES: [&str; 3] = ["python", "data", "code-interpreter"];
 
-/// Only what did not pass is shown, so that it can be found.
+/// Every test is told of; what passed is not shown, so that what did not can be found.
 const NEXTEST: [&str; 7] =
-    ["nextest", "run", "--no-fail-fast", "--status-level", "slow", "--final-status-level", "fail"];
+    ["nextest", "run", "--no-fail-fast", "--status-level", "pass", "--final-status-level", "fail"];
 
 /// What one run of this chore was asked for, and where its files lie.
 pub struct Run<'a> {
@@ -29,39 +37,52 @@ pub struct Run<'a> {
     target: PathBuf,
     /// Templates and caches.
     data_dir: PathBuf,
+    /// A container engine for the tests that need one.
+    engine: Option<Dockerd>,
 }
 
-/// Runs everything; ends with the line `N passed, N failed, N skipped`. Fails when a test failed.
-pub fn run(name: Option<&str>, require: Option<String>) -> Result<()> {
+/// Runs everything; ends with the line `N passed, N failed, N skipped`. Fails when a test failed. The words are a name
+/// that selects tests, and `--table PAGE` for the page that tells how each ended.
+pub fn run(words: &[&str], require: Option<String>) -> Result<()> {
+    let (name, page) = match words {
+        [] => (None, None),
+        [name] if !name.starts_with("--") => (Some(*name), None),
+        ["--table", page] => (None, Some(Path::new(page))),
+        [name, "--table", page] => (Some(*name), Some(Path::new(page))),
+        _ => bail!("unknown words {}", words.join(" ")),
+    };
     let target = target_dir()?;
     let data_dir = std::env::var_os("BELLJAR_DATA_DIR").map_or_else(|| target.join("belljar"), PathBuf::from);
-    let run = Run { name, require: require.unwrap_or_default(), target, data_dir };
+    let engine = match dockerd::hindrance() {
+        _ if std::env::var_os("BELLJAR_TEST_ENGINE").is_some() => None,
+        None => Some(Dockerd::start()?),
+        Some(why) => {
+            eprintln!("no container engine: {why}");
+            None
+        }
+    };
+    let run = Run { name, require: require.unwrap_or_default(), target, data_dir, engine };
     for template in TEMPLATES {
         let mut build =
             cargo(&["run", "--locked", "--package", "belljar", "--", "template", "build", template]);
         build.env("BELLJAR_DATA_DIR", &run.data_dir);
         run_command(build)?;
     }
+    let mut table = Table::empty(&walls_page::tests(&tidy::files()?));
     let mut totals = run.as_this_user()?;
+    table.take(&totals.outcomes, is_root()?);
     if name.is_none() {
         totals.add(run.driver()?);
     }
     if is_root()? {
-        totals.add(another_user::test(&run)?);
+        let others = another_user::test(&run)?;
+        table.take(&others.outcomes, false);
+        totals.add(others);
     }
-    for reason in &totals.reasons {
-        println!("skipped {reason}");
+    if let Some(page) = page {
+        walls_page::write(page, table, name.is_some())?;
     }
-    totals.failures.sort();
-    totals.failures.dedup();
-    for failure in &totals.failures {
-        println!("{failure}");
-    }
-    println!("{totals}");
-    match totals.failed {
-        0 => Ok(()),
-        count => bail!("{count} tests failed"),
-    }
+    totals.tell()
 }
 
 impl Run<'_> {
@@ -106,6 +127,9 @@ impl Run<'_> {
         std::fs::write(&skips, "").with_context(|| format!("write {}", skips.display()))?;
         command.env("BELLJAR_DATA_DIR", &self.data_dir).env("BELLJAR_REQUIRE", &self.require);
         command.env("BELLJAR_SKIPS", &skips);
+        if let Some(engine) = &self.engine {
+            command.env("BELLJAR_TEST_ENGINE", engine.socket());
+        }
         totals::count(command, &skips, &mut std::io::stdout())
     }
 

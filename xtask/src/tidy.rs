@@ -7,6 +7,7 @@ mod heads;
 mod layers;
 mod names;
 mod sizes;
+mod tables;
 mod words;
 
 use crate::command::repository;
@@ -56,11 +57,9 @@ impl File {
 
 /// Checks the whole repository; prints every problem.
 pub fn run() -> Result<()> {
-    let mut files = Vec::new();
-    collect(repository(), repository(), &mut files)?;
-    files.sort_by(|a, b| a.path.cmp(&b.path));
+    let files = files()?;
     let mut problems = Vec::new();
-    for rule in [layers::check, attacks::check] {
+    for rule in [layers::check, attacks::check, tables::check] {
         problems.extend(rule(&files));
     }
     for file in &files {
@@ -77,6 +76,14 @@ pub fn run() -> Result<()> {
         count => bail!("tidy: {count} problems in {} files", files.len()),
     }
     Ok(())
+}
+
+/// All files of the repository, by path.
+pub fn files() -> Result<Vec<File>> {
+    let mut files = Vec::new();
+    collect(repository(), repository(), &mut files)?;
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(files)
 }
 
 fn collect(folder: &Path, top: &Path, files: &mut Vec<File>) -> Result<()> {
@@ -108,8 +115,7 @@ mod tests {
 
     #[test]
     fn this_repository_is_tidy_to_read() {
-        let mut files = Vec::new();
-        collect(repository(), repository(), &mut files).unwrap();
+        let files = files().unwrap();
         assert!(files.iter().any(|file| file.path == "xtask/src/tidy.rs" && file.syntax.is_some()));
         assert!(!files.iter().any(|file| file.path.starts_with("target/")));
     }

@@ -6,6 +6,7 @@ use crate::pipes::{Got, Stdin, drain, output_pipe, read_some};
 use crate::processes::{self, Root};
 use crate::readiness::{Interest, Ready};
 use crate::starting::{errno_of, plain};
+use crate::watch::Overrun;
 use protocol::ExecutionId;
 use protocol::guest::{Caps, End, Exit, Reply, Stream};
 use rustix::io::Errno;
@@ -42,7 +43,7 @@ pub struct Command {
     running: Option<Execution>,
     finishing: Option<Finishing>,
     exit: Option<Exit>,
-    out_of_memory: bool,
+    overrun: Option<Overrun>,
 }
 
 impl Command {
@@ -58,7 +59,7 @@ impl Command {
             running: Some(running),
             finishing: None,
             exit: None,
-            out_of_memory: false,
+            overrun: None,
         };
         if let Err(error) = command.spawn(&wanted, ground) {
             let code = if errno_of(&error) == Some(Errno::NOENT.raw_os_error()) { 127 } else { 126 };
@@ -107,9 +108,9 @@ impl Command {
         }
     }
 
-    /// The sandbox used too much memory: everything in it is killed.
-    pub fn ran_out_of_memory(&mut self) {
-        self.out_of_memory = true;
+    /// The sandbox used more than it may: everything in it is killed.
+    pub fn overran(&mut self, overrun: Overrun) {
+        self.overrun = Some(overrun);
     }
 
     /// How its process ended.
@@ -119,8 +120,11 @@ impl Command {
 
     /// What to wait for.
     pub fn interest<'a>(&'a self, ground: &Ground, wants: &mut Interest<'a>) {
-        if let Some(child) = self.child.as_ref().filter(|_| self.exit.is_none()) {
-            wants.read(child.pidfd.as_fd());
+        // Without such a descriptor its end comes with the signal that tells of children.
+        if let Some(pidfd) =
+            self.child.as_ref().filter(|_| self.exit.is_none()).and_then(|child| child.pidfd.as_ref())
+        {
+            wants.read(pidfd.as_fd());
         }
         self.stdin.interest(wants);
         if let Some(running) = &self.running {
@@ -163,9 +167,9 @@ impl Command {
         };
         let root = Root { pid: child.pid };
         let mut cpu_us = 0;
-        if self.exit.is_none() && ready.has(&child.pidfd) {
+        if let Some(pidfd) = child.pidfd.as_ref().filter(|pidfd| self.exit.is_none() && ready.has(pidfd)) {
             cpu_us = root.cpu_us();
-            self.exit = processes::reap(child.pidfd.as_fd());
+            self.exit = processes::reap(pidfd.as_fd());
         }
         if let Some(exit) = self.exit {
             self.finish(exit, cpu_us, ground);
@@ -195,8 +199,8 @@ impl Command {
             ground.stale.add(pipe.take());
         }
         self.exit = Some(exit);
-        ground.memory.look(&mut ground.host);
-        let end = if self.out_of_memory { End::OutOfMemory } else { End::Exited(exit) };
+        ground.watch.look(&mut ground.host);
+        let end = self.overrun.map_or(End::Exited(exit), Overrun::end);
         self.finishing = Some(running.finish(end, cpu_us, &ground.settings, &mut ground.host));
     }
 }

@@ -6,16 +6,15 @@
 use crate::claims::{Claim, Room, is_object_of_strings};
 use crate::driving::Driving;
 use crate::executions::{Execution, Finishing, ended_unrun};
-use crate::memory::Memory;
 use crate::pipes::{Got, Stale, Stdin, drain, output_pipe, read_some};
 use crate::processes::{self, Root};
 use crate::readiness::{Interest, Ready};
 use crate::settings::Settings;
+use crate::watch::{Overrun, Watch};
 use crate::wire::Host;
 use protocol::driver::{DriverStatus, FromDriver, Raised};
 use protocol::guest::{Caps, End, Exit, Reply, Stream, Streams};
 use protocol::{ContextId, ExecutionId, Wall};
-use rustix::io::Errno;
 use rustix::process::Signal;
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
@@ -48,8 +47,8 @@ pub struct Ground {
     pub host: Host,
     /// What the guest was started with.
     pub settings: Settings,
-    /// The memory of the sandbox.
-    pub memory: Memory,
+    /// What the sandbox uses, where no control group holds its limits.
+    pub watch: Watch,
     /// Pipes that nobody listens to.
     pub stale: Stale,
     /// A buffer for reading.
@@ -101,7 +100,7 @@ pub struct Context {
     finishing: Option<Finishing>,
     ending: Option<Ending>,
     broken: bool,
-    out_of_memory: bool,
+    overrun: Option<Overrun>,
     exit: Option<Exit>,
     failure: Option<Failure>,
     /// Frames that belonged to no running execution.
@@ -129,7 +128,7 @@ impl Context {
             finishing: None,
             ending: None,
             broken: false,
-            out_of_memory: false,
+            overrun: None,
             exit: None,
             failure: None,
             ignored: 0,
@@ -147,7 +146,7 @@ impl Context {
         self.streams = streams;
         self.forked = false;
         self.root = Some(Root { pid: child.pid });
-        self.pidfd = Some(child.pidfd);
+        self.pidfd = child.pidfd;
         self.stdout = Some(stdout);
         self.stderr = Some(stderr);
         self
@@ -195,11 +194,11 @@ impl Context {
         self.die(now);
     }
 
-    /// The sandbox used too much memory: everything in it is killed.
-    pub fn ran_out_of_memory(&mut self, now: Instant) {
-        let message = "run on: the sandbox uses more memory than it may".to_owned();
-        self.out_of_memory = true;
-        self.fail(message, Some(Errno::NOMEM.raw_os_error()), now);
+    /// The sandbox used more than it may: everything in it is killed.
+    pub fn overran(&mut self, overrun: Overrun, now: Instant) {
+        let (message, errno) = overrun.failure();
+        self.overrun = Some(overrun);
+        self.fail(message.to_owned(), Some(errno.raw_os_error()), now);
     }
 
     /// Kills it and what came from it. `alone`: nothing else runs in the sandbox.
@@ -454,7 +453,7 @@ impl Context {
 
     fn finish(&mut self, end: End, ground: &mut Ground) {
         self.catch_up(ground);
-        ground.memory.look(&mut ground.host);
+        ground.watch.look(&mut ground.host);
         let cpu_us = self.root.map_or(0, Root::cpu_us);
         if let Some(running) = self.running.take() {
             self.finishing = Some(running.finish(end, cpu_us, &ground.settings, &mut ground.host));
@@ -524,10 +523,10 @@ impl Context {
         if self.running.is_some() {
             self.kill(alone, now);
             let exit = self.exit.unwrap_or(Exit::Signal(Signal::KILL.as_raw()));
-            let end = match (self.out_of_memory, self.broken) {
-                (true, _) => End::OutOfMemory,
-                (false, true) => End::Broken,
-                (false, false) => End::Exited(exit),
+            let end = match (self.overrun, self.broken) {
+                (Some(overrun), _) => overrun.end(),
+                (None, true) => End::Broken,
+                (None, false) => End::Exited(exit),
             };
             self.finish(end, ground);
         }

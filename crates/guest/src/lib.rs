@@ -3,6 +3,7 @@
 //! Speaks [`protocol::guest`] with the host and [`protocol::driver`] with the programs that run code. What a driver
 //! says is a claim; what a limit, a wall or an outcome is, the host decides.
 
+mod beneath;
 mod changes;
 mod claims;
 mod commands;
@@ -11,7 +12,6 @@ mod driving;
 mod executions;
 mod files;
 mod listing;
-mod memory;
 mod output;
 mod paths;
 mod pipes;
@@ -24,6 +24,7 @@ mod starting;
 mod turns;
 mod walk;
 mod walls;
+mod watch;
 mod wire;
 mod zygote;
 

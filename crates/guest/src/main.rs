@@ -1,4 +1,4 @@
-//! The program inside every sandbox (`init`) and the one that outlives it on the host (`keeper`).
+//! The program inside every sandbox (`init`, in a container `contain`) and the one that outlives it on the host (`keeper`).
 
 use std::process::ExitCode;
 
@@ -12,9 +12,10 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
+        Some("contain") => jail::container::main(),
         Some("keeper") => jail::keeper::main(),
         _ => {
-            eprintln!("usage: belljar-guest init | keeper");
+            eprintln!("usage: belljar-guest init | contain | keeper");
             ExitCode::from(2)
         }
     }

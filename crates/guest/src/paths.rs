@@ -1,6 +1,7 @@
 //! From the host's paths to directories and names. Below the workspace nothing leads out; elsewhere in the sandbox
 //! the guest has no more rights than user code, and only `/proc` and `/sys` are closed.
 
+use crate::beneath;
 use crate::settings::Settings;
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
@@ -142,7 +143,10 @@ fn open_how(
         match rustix::fs::openat2(dir, path, flags, mode, resolve) {
             // The tree changed under the walk.
             Err(Errno::AGAIN | Errno::INTR) => {}
-            // An older or smaller kernel: then links are followed as they are for user code, which has the same rights.
+            // An older or smaller kernel. Elsewhere links are followed as they are for user code, which has the same rights.
+            Err(Errno::NOSYS) if resolve.contains(ResolveFlags::BENEATH) => {
+                return beneath::open(dir, path, flags, mode);
+            }
             Err(Errno::NOSYS) => return rustix::fs::openat(dir, path, flags, mode),
             result => return result,
         }

@@ -163,12 +163,20 @@ pub fn pids() -> impl Iterator<Item = i32> {
     entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
 }
 
+/// How many threads a process has.
+pub fn threads(pid: i32) -> Option<u64> {
+    fields(&file(pid, "stat").ok()?)?.get(17)?.parse().ok()
+}
+
+/// The fields of a `stat` file behind the name, which may hold anything, also brackets and blanks.
+fn fields(stat: &[u8]) -> Option<Vec<&str>> {
+    let at = stat.iter().rposition(|byte| *byte == b')')?;
+    Some(std::str::from_utf8(&stat[at + 1..]).ok()?.split_ascii_whitespace().collect())
+}
+
 fn seen(pid: i32) -> Option<Seen> {
     let stat = file(pid, "stat").ok()?;
-    // The name may hold anything, also brackets and blanks: fields begin behind the last bracket.
-    let at = stat.iter().rposition(|byte| *byte == b')')?;
-    let text = std::str::from_utf8(&stat[at + 1..]).ok()?;
-    let fields: Vec<&str> = text.split_ascii_whitespace().collect();
+    let fields = fields(&stat)?;
     let number = |index: usize| fields.get(index).and_then(|field| field.parse::<i64>().ok()).unwrap_or(0);
     let own = (number(11) + number(12)) as u64 * TICK_US;
     let waited = (number(13) + number(14)) as u64 * TICK_US;

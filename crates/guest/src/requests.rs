@@ -69,7 +69,7 @@ impl Guest {
 
     fn create(&mut self, wanted: starting::Wanted) {
         let context = wanted.context.clone();
-        match starting::start(wanted, &self.zygote, &self.ground) {
+        match starting::start(wanted, &mut self.zygote, &self.ground) {
             Ok(started) => self.contexts.push(started),
             Err(failure) => {
                 let (failure, errno) = (Some(failure.message), failure.errno);

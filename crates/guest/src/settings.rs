@@ -1,13 +1,14 @@
 //! What the guest is started with: descriptors by number and facts for checking walls, in one variable.
 
+use crate::wire::Host;
+use crate::zygote::Zygote;
+use jail::control::GuestStart;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::{Errno, FdFlags};
-use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 
-/// The variable's name.
-const VARIABLE: &str = "BELLJAR_FDS";
+const VARIABLE: &str = GuestStart::VARIABLE;
 
 /// The guest was started wrongly.
 #[derive(Debug, thiserror::Error)]
@@ -28,34 +29,6 @@ pub enum SettingsError {
     },
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Given {
-    stream: i32,
-    zygote: Option<i32>,
-    landlock: Option<i32>,
-    processes: Option<i32>,
-    #[serde(default)]
-    join: Vec<i32>,
-    #[serde(default)]
-    rlimits: Vec<(u32, u64)>,
-    memory_bytes_max: Option<u64>,
-    #[serde(default)]
-    ns: BTreeMap<String, u64>,
-    #[serde(default = "workspace")]
-    workspace: String,
-    #[serde(default = "tmp")]
-    tmp: String,
-}
-
-fn workspace() -> String {
-    "/workspace".to_owned()
-}
-
-fn tmp() -> String {
-    "/tmp".to_owned()
-}
-
 /// What the guest works with.
 pub struct Settings {
     /// Landlock ruleset for forks of the zygote.
@@ -68,6 +41,8 @@ pub struct Settings {
     pub rlimits: Vec<(u32, u64)>,
     /// Memory that everything in the sandbox may use together, where the guest has to watch it, in bytes.
     pub memory_bytes_max: Option<u64>,
+    /// Processes and threads at once, where the guest has to watch them.
+    pub pids_max: Option<u32>,
     /// Inode numbers of the namespaces outside.
     pub ns: BTreeMap<String, u64>,
     /// The sandbox's own environment.
@@ -80,12 +55,27 @@ pub struct Settings {
     pub tmp: String,
 }
 
-/// The settings, the stream to the host, and the zygote's socket.
-pub fn read() -> Result<(Settings, OwnedFd, Option<OwnedFd>), SettingsError> {
+/// The settings, the host, and the zygote.
+pub fn read() -> Result<(Settings, Host, Zygote), SettingsError> {
     let text = std::env::var(VARIABLE).map_err(|_| SettingsError::Missing)?;
-    let given: Given = serde_json::from_str(&text)?;
+    let given: GuestStart = serde_json::from_str(&text)?;
+    let absent = |what: &str| {
+        let what = what.to_owned();
+        move |errno| SettingsError::Absent { what, errno }
+    };
     let stream = adopt("stream", given.stream)?;
-    let zygote = given.zygote.map(|number| adopt("zygote", number)).transpose()?;
+    let out = match given.out {
+        Some(number) => adopt("out", number)?,
+        None => rustix::io::fcntl_dupfd_cloexec(&stream, 3).map_err(absent("the stream"))?,
+    };
+    let host = Host::new(stream, out).map_err(absent("the stream"))?;
+    let zygote = match given.own_zygote {
+        Some(program) => Zygote::own(program),
+        None => {
+            let socket = given.zygote.map(|number| adopt("zygote", number)).transpose()?;
+            Zygote::outside(socket).map_err(absent("the zygote's socket"))?
+        }
+    };
     let env = std::env::vars_os()
         .map(|(name, value)| {
             let text = |os: std::ffi::OsString| protocol::path::from_bytes(os.as_encoded_bytes());
@@ -93,8 +83,8 @@ pub fn read() -> Result<(Settings, OwnedFd, Option<OwnedFd>), SettingsError> {
         })
         .filter(|(name, _)| name != VARIABLE);
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let workspace_dir = rustix::fs::open(&given.workspace, flags, Mode::empty())
-        .map_err(|errno| SettingsError::Absent { what: given.workspace.clone(), errno })?;
+    let workspace = given.workspace.unwrap_or_else(|| jail::plan::inside::WORKSPACE.to_owned());
+    let workspace_dir = rustix::fs::open(&workspace, flags, Mode::empty()).map_err(absent(&workspace))?;
     let settings = Settings {
         landlock: given.landlock.map(|number| adopt("landlock", number)).transpose()?,
         processes: given.processes.map(|number| adopt("processes", number)).transpose()?,
@@ -102,12 +92,13 @@ pub fn read() -> Result<(Settings, OwnedFd, Option<OwnedFd>), SettingsError> {
         ns: given.ns,
         rlimits: given.rlimits,
         memory_bytes_max: given.memory_bytes_max,
+        pids_max: given.pids_max,
         env: env.collect(),
-        workspace: given.workspace,
+        workspace,
         workspace_dir,
-        tmp: given.tmp,
+        tmp: given.tmp.unwrap_or_else(|| "/tmp".to_owned()),
     };
-    Ok((settings, stream, zygote))
+    Ok((settings, host, zygote))
 }
 
 /// Takes a descriptor; children shall not have it.

@@ -28,7 +28,7 @@ pub struct Wanted {
 }
 
 /// Starts a context.
-pub fn start(wanted: Wanted, zygote: &Zygote, ground: &Ground) -> Result<Context, Failure> {
+pub fn start(wanted: Wanted, zygote: &mut Zygote, ground: &Ground) -> Result<Context, Failure> {
     let fail = |errno: Errno| Failure {
         message: format!("start a context: {errno}"),
         errno: Some(errno.raw_os_error()),
@@ -39,7 +39,7 @@ pub fn start(wanted: Wanted, zygote: &Zygote, ground: &Ground) -> Result<Context
     let (stdin, reading) = Stdin::new(wanted.stdin).map_err(fail)?;
     match wanted.launch.clone() {
         Launch::Zygote => {
-            fork(&wanted, (&theirs, &reading), zygote, ground).map_err(fail)?;
+            fork(&wanted, (&theirs, &reading), zygote, ground)?;
             Ok(Context::forked(wanted.context, driving, stdin, ground.now))
         }
         Launch::Command { argv, streams } => {
@@ -55,9 +55,9 @@ pub fn start(wanted: Wanted, zygote: &Zygote, ground: &Ground) -> Result<Context
 fn fork(
     wanted: &Wanted,
     (driver, stdin): (&OwnedFd, &OwnedFd),
-    zygote: &Zygote,
+    zygote: &mut Zygote,
     ground: &Ground,
-) -> Result<(), Errno> {
+) -> Result<(), Failure> {
     let mut names = vec!["driver".to_owned()];
     let mut fds = vec![driver.as_fd()];
     if let Some(landlock) = &ground.settings.landlock {
@@ -71,10 +71,16 @@ fn fork(
     let request = ForkRequest::Fork {
         context: wanted.context.clone(),
         cwd: wanted.cwd.clone(),
-        env: wanted.env.clone(),
+        env: match zygote.is_inside() {
+            true => ground.settings.env_with(&wanted.env).into_iter().collect(),
+            false => wanted.env.clone(),
+        },
         fds: names,
     };
-    zygote.ask(&request, &fds)
+    zygote.ask(request, &fds, &ground.settings.rlimits).map_err(|failed| {
+        let why = plain(&Error::from_raw_os_error(failed.errno));
+        Failure { message: format!("{}: {why}", failed.step), errno: Some(failed.errno) }
+    })
 }
 
 fn program(

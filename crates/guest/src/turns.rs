@@ -3,13 +3,13 @@
 use crate::commands::Command;
 use crate::contexts::{Context, Ground};
 use crate::files::Transfers;
-use crate::memory::Memory;
 use crate::paths::Roots;
 use crate::pipes::Stale;
 use crate::processes;
 use crate::readiness::{Interest, Ready};
 use crate::settings::{self, SettingsError};
-use crate::wire::{Host, HostError};
+use crate::watch::Watch;
+use crate::wire::HostError;
 use crate::zygote::Zygote;
 use protocol::guest::{Exit, Reply, VERSION};
 use protocol::zygote::ForkReply;
@@ -51,10 +51,9 @@ pub struct Guest {
 
 /// Runs as pid 1 of a sandbox until the host goes away; then everything in the sandbox is killed.
 pub fn init() -> Result<(), StartError> {
-    let (settings, stream, zygote) = settings::read()?;
+    let (settings, mut host, zygote) = settings::read()?;
     let walls = crate::walls::verified(&settings.ns);
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
-    let mut host = Host::new(stream)?;
     host.send(&Reply::Ready { version: VERSION, walls }, b"");
     if let Some(view) = &settings.processes {
         processes::look_through(view.as_fd());
@@ -63,7 +62,7 @@ pub fn init() -> Result<(), StartError> {
     let mut guest = Guest {
         ground: Ground {
             host,
-            memory: Memory::new(settings.memory_bytes_max),
+            watch: Watch::new(settings.memory_bytes_max, settings.pids_max),
             settings,
             stale: Stale::default(),
             scratch: vec![0; SCRATCH_BYTES],
@@ -72,7 +71,7 @@ pub fn init() -> Result<(), StartError> {
         contexts: Vec::new(),
         commands: Vec::new(),
         transfers: Transfers::new(roots),
-        zygote: Zygote::new(zygote)?,
+        zygote,
         children: jail::child_signals()?,
     };
     let end = guest.run();
@@ -98,7 +97,7 @@ impl Guest {
                 return StartError::Host(error);
             }
             self.hear_zygote(&ready);
-            self.watch_memory();
+            self.watch_limits();
             self.turn(&ready);
         }
     }
@@ -108,7 +107,7 @@ impl Guest {
         self.ground.host.interest(&mut wants);
         wants.read(self.children.as_fd());
         self.zygote.interest(&mut wants);
-        self.ground.memory.interest(&mut wants);
+        self.ground.watch.interest(&mut wants);
         self.ground.stale.interest(self.ground.now, &mut wants);
         self.contexts.iter().for_each(|context| context.interest(&self.ground, &mut wants));
         self.commands.iter().for_each(|command| command.interest(&self.ground, &mut wants));
@@ -150,18 +149,21 @@ impl Guest {
             }
         }
         if !there {
-            for context in self.contexts.iter_mut().filter(|context| context.awaits_zygote()) {
-                context.fail("fork the zygote: it is gone".to_owned(), None, now);
+            let why = self.zygote.last_words();
+            let again = self.zygote.ask_again(&self.ground.settings.rlimits);
+            let waits = |context: &&mut Context| context.awaits_zygote() && !again.contains(&context.id);
+            for context in self.contexts.iter_mut().filter(waits) {
+                context.fail(format!("fork the zygote: {why}"), None, now);
             }
         }
     }
 
-    /// Kills everything when the sandbox uses more memory than it may.
-    fn watch_memory(&mut self) {
+    /// Kills everything when the sandbox uses more than it may.
+    fn watch_limits(&mut self) {
         let now = self.ground.now;
-        if self.ground.memory.exceeded(now, &mut self.ground.host) {
-            self.contexts.iter_mut().for_each(|context| context.ran_out_of_memory(now));
-            self.commands.iter_mut().for_each(Command::ran_out_of_memory);
+        if let Some(overrun) = self.ground.watch.overrun(now, &mut self.ground.host) {
+            self.contexts.iter_mut().for_each(|context| context.overran(overrun, now));
+            self.commands.iter_mut().for_each(|command| command.overran(overrun));
             self.kill_everything();
         }
     }

@@ -37,10 +37,14 @@ fn holds(wall: Wall, outside: &BTreeMap<String, u64>, status: &str) -> bool {
             rustix::fs::open(PROBE, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).err()
                 == Some(Errno::ACCESS)
         }
-        Wall::NoNewPrivs => line(status, "NoNewPrivs") == Some("1"),
-        Wall::CapsDropped => ["CapEff", "CapPrm", "CapInh", "CapBnd", "CapAmb"]
-            .iter()
-            .all(|set| line(status, set).is_some_and(|bits| bits.bytes().all(|digit| digit == b'0'))),
+        Wall::NoNewPrivs => rustix::thread::no_new_privs() == Ok(true),
+        Wall::CapsDropped => {
+            let zero = |bits: &str| bits.bytes().all(|digit| digit == b'0');
+            let gone = |set: &&str| line(status, set).is_some_and(zero);
+            // A kernel without ambient capabilities shows none.
+            ["CapEff", "CapPrm", "CapInh", "CapBnd"].iter().all(gone)
+                && line(status, "CapAmb").is_none_or(zero)
+        }
     }
 }
 
@@ -60,9 +64,12 @@ mod tests {
     #[test]
     fn only_what_the_kernel_shows_is_claimed() {
         let walled = "CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n\
-                      CapBnd:\t0000000000000000\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\n";
+                      CapBnd:\t0000000000000000\nCapAmb:\t0000000000000000\n";
         let none = BTreeMap::new();
-        assert!(holds(Wall::CapsDropped, &none, walled) && holds(Wall::NoNewPrivs, &none, walled));
+        assert!(holds(Wall::CapsDropped, &none, walled));
+        let ambient = walled.replace("CapAmb:\t0000000000000000", "CapAmb:\t0000000000000001");
+        assert!(!holds(Wall::CapsDropped, &none, &ambient));
+        assert!(holds(Wall::CapsDropped, &none, &walled.replace("CapAmb:\t0000000000000000\n", "")));
         let open = walled.replace("CapBnd:\t0000000000000000", "CapBnd:\t0000000000000001");
         assert!(!holds(Wall::CapsDropped, &none, &open) && !holds(Wall::CapsDropped, &none, ""));
         assert!(!holds(Wall::UserNs, &none, walled));

@@ -34,6 +34,7 @@ pub enum HostError {
 /// The host.
 pub struct Host {
     stream: OwnedFd,
+    out: OwnedFd,
     inbox: Decoder,
     received: usize,
     outbox: VecDeque<Vec<u8>>,
@@ -44,11 +45,12 @@ pub struct Host {
 }
 
 impl Host {
-    /// Takes a stream, which becomes non-blocking.
-    pub fn new(stream: OwnedFd) -> Result<Host, Errno> {
+    /// Takes a stream, which becomes non-blocking: what is read and what is written, perhaps the same.
+    pub fn new(stream: OwnedFd, out: OwnedFd) -> Result<Host, Errno> {
         rustix::io::ioctl_fionbio(&stream, true)?;
+        rustix::io::ioctl_fionbio(&out, true)?;
         let (inbox, outbox) = (Decoder::default(), VecDeque::new());
-        Ok(Host { stream, inbox, received: 0, outbox, sent: 0, waiting: 0 })
+        Ok(Host { stream, out, inbox, received: 0, outbox, sent: 0, waiting: 0 })
     }
 
     /// Queues a reply. False when it is too large for a frame and was not queued.
@@ -89,7 +91,7 @@ impl Host {
     pub fn interest<'a>(&'a self, wants: &mut Interest<'a>) {
         wants.read(self.stream.as_fd());
         if self.waiting > 0 {
-            wants.write(self.stream.as_fd());
+            wants.write(self.out.as_fd());
         }
     }
 
@@ -130,7 +132,7 @@ impl Host {
                 self.sent = 0;
                 continue;
             }
-            match rustix::io::write(&self.stream, &first[self.sent..]) {
+            match rustix::io::write(&self.out, &first[self.sent..]) {
                 Ok(count) => {
                     self.sent += count;
                     self.waiting -= count;

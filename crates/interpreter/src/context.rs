@@ -8,6 +8,7 @@ use crate::{
     isolation::Inside,
     request::check_env,
     routes::{Input, Life},
+    sandbox::START_MS,
 };
 use protocol::{
     ContextId, Language,
@@ -19,6 +20,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 use tokio::sync::watch;
 
@@ -73,34 +75,79 @@ impl Programs {
     }
 }
 
+/// A context that the guest was asked for, and that has no handle yet.
+pub(crate) struct Reserved {
+    id: ContextId,
+    inherits: bool,
+    life: watch::Receiver<Life>,
+    input: Arc<Credit>,
+}
+
+impl Reserved {
+    /// Whether it is up now.
+    pub fn is_up(&self) -> bool {
+        matches!(*self.life.borrow(), Life::Up { .. })
+    }
+
+    /// Waits until it is up.
+    pub async fn came_up(&self, sandbox: &Sandbox) -> Result<(), Error> {
+        match came_up(self.life.clone(), sandbox).await? {
+            Life::Up { .. } => Ok(()),
+            _ => Err(Error::Guest { why: "a context ended before it was up".to_owned() }),
+        }
+    }
+}
+
+/// Waits until a context is up or has ended.
+pub(crate) async fn came_up(mut life: watch::Receiver<Life>, sandbox: &Sandbox) -> Result<Life, Error> {
+    let moved = life.wait_for(|life| *life != Life::Starting);
+    match tokio::time::timeout(Duration::from_millis(START_MS), moved).await {
+        Ok(Ok(life)) => Ok(life.clone()),
+        Ok(Err(_)) => Err(sandbox.lost(sandbox.wire().gone())),
+        Err(_) => {
+            Err(Error::Guest { why: format!("a context did not come up within {} s", START_MS / 1000) })
+        }
+    }
+}
+
 impl Context {
-    /// Registers a context and sends the order to make it, without waiting for it.
-    pub(crate) async fn create(
-        sandbox: Arc<Sandbox>,
-        request: ContextRequest,
-    ) -> Result<Arc<Context>, Error> {
+    /// Sends the order to make a context, without waiting for it.
+    pub(crate) async fn reserve(sandbox: &Sandbox, request: &ContextRequest) -> Result<Reserved, Error> {
         check_env(&request.env)?;
         let id = ContextId::from_bits(ids::random());
         let launch = sandbox.programs().launch(request.language);
         let life = sandbox.wire().routes.add_context(id.clone());
         let input = sandbox.wire().routes.add_input(Input::Context(id.clone()));
+        let inherits = launch != Launch::Zygote;
+        let mut env: BTreeMap<String, String> = sandbox.env().clone();
+        env.extend(request.env.clone());
+        let cwd = request.cwd.clone().unwrap_or_else(|| WORKSPACE.to_owned());
+        let order = Request::ContextCreate { context: id.clone(), launch, cwd, env, stdin: request.stdin };
+        sandbox.wire().send(&order, &[]).await.map_err(|gone| sandbox.lost(gone))?;
+        Ok(Reserved { id, inherits, life, input })
+    }
+
+    /// Registers a context: one that was made ahead of time, or one that is on its way.
+    pub(crate) async fn create(
+        sandbox: Arc<Sandbox>,
+        request: ContextRequest,
+    ) -> Result<Arc<Context>, Error> {
+        let reserved = match sandbox.take_spare(&request) {
+            Some(spare) => spare,
+            None => Context::reserve(&sandbox, &request).await?,
+        };
+        let Reserved { id, inherits, life, input } = reserved;
         let context = Arc::new(Context {
-            id: id.clone(),
+            id,
             language: request.language,
             life,
-            inherits: launch != Launch::Zygote,
+            inherits,
             busy: AtomicBool::new(false),
             stdin_open: AtomicBool::new(request.stdin),
             input,
             sandbox,
         });
-        let mut env: BTreeMap<String, String> = context.sandbox.env().clone();
-        env.extend(request.env);
-        let cwd = request.cwd.unwrap_or_else(|| WORKSPACE.to_owned());
-        let order = Request::ContextCreate { context: id, launch, cwd, env, stdin: request.stdin };
-        let sandbox = &context.sandbox;
-        sandbox.wire().send(&order, &[]).await.map_err(|gone| sandbox.lost(gone))?;
-        sandbox.remember(&context);
+        context.sandbox.remember(&context);
         Ok(context)
     }
 

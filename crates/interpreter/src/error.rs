@@ -60,6 +60,9 @@ pub enum Error {
     /// The backend could not start a sandbox.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The backend could not make an image.
+    #[error("make an image: {}", .0.message)]
+    Image(StartError),
     /// The guest does not speak our version, or never spoke.
     #[error("start a sandbox: {why}")]
     Guest {
@@ -99,7 +102,7 @@ impl Error {
             Error::UnknownBackend { .. } => "unknown_backend",
             Error::Template(error) => error.code(),
             Error::File(_) => "file",
-            Error::Start(error) => error.code,
+            Error::Start(error) | Error::Image(error) => error.code,
             Error::Guest { .. } => "guest",
             Error::WallsDown { .. } => "walls_down",
             Error::BelowRequired { .. } => "below_required",
@@ -110,7 +113,7 @@ impl Error {
     /// What to do next, where there is something to do.
     pub fn hint(&self) -> Option<String> {
         let text = match self {
-            Error::Start(error) => return error.hint.clone(),
+            Error::Start(error) | Error::Image(error) => return error.hint.clone(),
             Error::Template(error) => return Some(error.hint()).filter(|hint| !hint.is_empty()),
             Error::File(error) => return error.hint().map(str::to_owned),
             Error::ContextBusy { .. } => {
@@ -132,7 +135,11 @@ impl Error {
     /// The exit code of a program that ends because of this error: 127 where there is nothing to run code with.
     pub fn exit_code(&self) -> i32 {
         match self {
-            Error::Start(_) | Error::UnknownBackend { .. } | Error::Template(_) | Error::Guest { .. } => 127,
+            Error::Start(_)
+            | Error::Image(_)
+            | Error::UnknownBackend { .. }
+            | Error::Template(_)
+            | Error::Guest { .. } => 127,
             Error::WallsDown { .. } | Error::BelowRequired { .. } | Error::CpuUnmeasured => 126,
             Error::Limits(_) | Error::Request { .. } | Error::NotFound { .. } => 2,
             _ => 1,

@@ -75,8 +75,12 @@ fn import(language: Language) -> &'static str {
 /// What to install for a language whose interpreter is missing.
 pub(crate) fn interpreter(language: Language) -> &'static str {
     match language {
-        Language::Python => "build the template (`belljar template build`), or install python3",
-        Language::Bash => "install bash on the host",
-        Language::Javascript => "install Node.js on the host (Debian: apt install nodejs)",
+        Language::Python => {
+            "build the template (`belljar template build`) or install python3; an image of your own needs a python3 of its own"
+        }
+        Language::Bash => "install bash on the host, or use an image that has it",
+        Language::Javascript => {
+            "install Node.js on the host (Debian: apt install nodejs), or use an image that has it"
+        }
     }
 }

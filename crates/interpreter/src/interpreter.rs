@@ -5,10 +5,12 @@ use crate::{
     SandboxRequest, Stdin,
     backend::{self, Backend, StartRequest},
     check,
-    context::Occupied,
+    containers::OciSettings,
+    context::{Occupied, came_up},
     drive::{Drive, Ends, Plan},
     execution::EVENTS,
     ids, isolation,
+    pool::Pool,
     request::{check_env, check_limits, check_output},
     routes::Life,
     runner::Runner,
@@ -24,25 +26,28 @@ use protocol::{
 use std::{
     collections::HashMap,
     path::PathBuf,
-    sync::{Arc, Mutex, Weak},
-    time::Duration,
+    sync::{Arc, Mutex, OnceLock, Weak},
 };
 use tokio::sync::{Notify, mpsc};
 
 /// Changed files that one outcome lists.
 pub(crate) const FILES_MAX: u32 = 1_000;
+/// What a backend says that cannot raise its walls on this host.
+const NO_WALLS: &str = "walls";
 
 /// How an interpreter is set up.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Where templates are kept.
     pub data_dir: PathBuf,
-    /// The backend for sandboxes that ask for none; without one, the first that is usable here.
+    /// The backend for sandboxes that ask for none; without one, the first that can raise its walls here.
     pub backend: Option<String>,
     /// How much zygotes import ahead of time.
     pub preload: Preload,
     /// What code may do where a request brings no policy of its own.
     pub policy: Arc<Policy>,
+    /// Which container engine to use, and how.
+    pub oci: OciSettings,
 }
 
 impl Settings {
@@ -50,7 +55,8 @@ impl Settings {
     /// policy `standard`.
     pub fn new(data_dir: impl Into<PathBuf>) -> Settings {
         let policy = Arc::new(Policy::default());
-        Settings { data_dir: data_dir.into(), backend: None, preload: Preload::Lazy, policy }
+        let (backend, preload, oci) = (None, Preload::Lazy, OciSettings::default());
+        Settings { data_dir: data_dir.into(), backend, preload, policy, oci }
     }
 }
 
@@ -64,8 +70,11 @@ struct Shared {
     settings: Settings,
     store: Store,
     backends: Vec<Arc<dyn Backend>>,
+    /// The backend for requests that name none, where it is not the first.
+    usable: OnceLock<Arc<dyn Backend>>,
     templates: Mutex<HashMap<String, Template>>,
     sandboxes: Mutex<HashMap<SandboxId, Weak<Sandbox>>>,
+    pool: Pool,
 }
 
 impl Interpreter {
@@ -84,8 +93,9 @@ impl Interpreter {
     /// When the data directory cannot be used or the named backend is not among them.
     pub fn with_backends(settings: Settings, backends: Vec<Arc<dyn Backend>>) -> Result<Interpreter, Error> {
         let store = Store::open(&settings.data_dir)?;
-        let (templates, sandboxes) = Default::default();
-        let shared = Shared { settings, store, backends, templates, sandboxes };
+        let (templates, sandboxes, pool) = Default::default();
+        let shared =
+            Shared { settings, store, backends, usable: OnceLock::new(), templates, sandboxes, pool };
         let interpreter = Interpreter { shared: Arc::new(shared) };
         if let Some(name) = &interpreter.shared.settings.backend {
             interpreter.named(name)?;
@@ -96,6 +106,27 @@ impl Interpreter {
     /// The backends that it knows.
     pub fn backends(&self) -> &[Arc<dyn Backend>] {
         &self.shared.backends
+    }
+
+    /// Whether sandboxes of this backend, or of the one that is taken without a name, show a template.
+    ///
+    /// # Errors
+    /// When there is no such backend.
+    pub fn shows_templates(&self, backend: Option<&str>) -> Result<bool, Error> {
+        Ok(self.backend(backend)?.uses_templates())
+    }
+
+    /// The image of a template, by its name: made by the first backend that has images, where it lacks this one or `again`.
+    ///
+    /// # Errors
+    /// When there is no such backend here, or it cannot make the image.
+    pub async fn image(&self, template: &Template, again: bool) -> Result<String, Error> {
+        for backend in &self.shared.backends {
+            if let Some(name) = backend.prepare(template, again).await.map_err(Error::Image)? {
+                return Ok(name);
+            }
+        }
+        Err(Error::NotFound { what: "a backend that makes images".to_owned() })
     }
 
     /// Makes a sandbox, with all walls checked.
@@ -191,13 +222,16 @@ impl Interpreter {
         if let Some(name) = name.or(self.shared.settings.backend.as_deref()) {
             return self.named(name);
         }
-        // One backend needs no choice: it tells itself why it cannot start.
-        if let [only] = self.shared.backends.as_slice() {
-            return Ok(only.clone());
-        }
-        let usable = self.shared.backends.iter().find(|backend| backend.probe().usable);
-        let first = usable.or(self.shared.backends.first()).cloned();
+        // The first is tried before it is looked at: looking costs more than starting.
+        let first = self.shared.usable.get().or(self.shared.backends.first()).cloned();
         first.ok_or_else(|| Error::UnknownBackend { name: "default".to_owned(), known: Vec::new() })
+    }
+
+    /// Another backend for requests that name none, after the first could not raise its walls on this host.
+    fn fall_back(&self) -> Option<Arc<dyn Backend>> {
+        let others = self.shared.backends.iter().skip(1);
+        let usable = others.into_iter().find(|backend| backend.probe().usable)?;
+        Some(self.shared.usable.get_or_init(|| usable.clone()).clone())
     }
 
     async fn template(&self, name: String) -> Result<Template, Error> {
@@ -216,9 +250,43 @@ impl Interpreter {
         Ok(template)
     }
 
-    async fn start(&self, caller: &Caller, request: SandboxRequest) -> Result<Arc<Sandbox>, Error> {
+    /// The request with the backend that it will have, after a look at what it asks for.
+    pub(crate) fn settled(&self, request: SandboxRequest) -> Result<SandboxRequest, Error> {
         check_limits(&request.limits)?;
         check_env(&request.env)?;
+        let backend = self.backend(request.backend.as_deref())?.name().to_owned();
+        Ok(SandboxRequest { backend: Some(backend), ..request })
+    }
+
+    async fn start(&self, caller: &Caller, request: SandboxRequest) -> Result<Arc<Sandbox>, Error> {
+        let chosen = request.backend.is_some() || self.shared.settings.backend.is_some();
+        let request = self.settled(request)?;
+        let sandbox = match self.shared.pool.take(&request, caller) {
+            Some(warm) => warm,
+            None => match self.make(Some(caller.clone()), request.clone()).await {
+                Err(Error::Start(error)) if !chosen && error.code == NO_WALLS => {
+                    let other = self.fall_back().ok_or(error)?;
+                    let request = SandboxRequest { backend: Some(other.name().to_owned()), ..request };
+                    self.make(Some(caller.clone()), request).await?
+                }
+                made => made?,
+            },
+        };
+        let mut sandboxes = self.sandboxes();
+        sandboxes.retain(|_, sandbox| sandbox.strong_count() > 0);
+        sandboxes.insert(sandbox.id().clone(), Arc::downgrade(&sandbox));
+        Ok(sandbox)
+    }
+
+    /// A sandbox of nobody's with all walls checked and a Python context.
+    pub(crate) async fn make_warm(&self, request: SandboxRequest) -> Result<Arc<Sandbox>, Error> {
+        let sandbox = self.make(None, request).await?;
+        sandbox.greet().await?;
+        sandbox.make_spare().await?;
+        Ok(sandbox)
+    }
+
+    async fn make(&self, caller: Option<Caller>, request: SandboxRequest) -> Result<Arc<Sandbox>, Error> {
         let backend = self.backend(request.backend.as_deref())?;
         let template = match request.template {
             Some(name) if backend.uses_templates() => Some(self.template(name).await?),
@@ -234,17 +302,30 @@ impl Interpreter {
         });
         let started = started.await?;
         let origin = Origin {
-            caller: caller.clone(),
+            caller,
             limits: request.limits,
             env: request.env,
             require: request.require,
             _template: template,
         };
-        let sandbox = Sandbox::open(id.clone(), started, origin);
-        let mut sandboxes = self.sandboxes();
-        sandboxes.retain(|_, sandbox| sandbox.strong_count() > 0);
-        sandboxes.insert(id, Arc::downgrade(&sandbox));
-        Ok(sandbox)
+        Ok(Sandbox::open(id, started, origin))
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.shared.pool
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakInterpreter {
+        WeakInterpreter(Arc::downgrade(&self.shared))
+    }
+}
+
+/// An interpreter that may be gone.
+pub(crate) struct WeakInterpreter(Weak<Shared>);
+
+impl WeakInterpreter {
+    pub fn upgrade(&self) -> Option<Interpreter> {
+        Some(Interpreter { shared: self.0.upgrade()? })
     }
 }
 
@@ -302,7 +383,7 @@ async fn run(
 ) -> Result<Execution, Error> {
     let sandbox = context.sandbox();
     if let Some(require) = sandbox.require() {
-        let life = came_up(&context).await?;
+        let life = came_up(context.life(), sandbox).await?;
         if let Some(inside) = context.inside(&life)
             && let Err(error) = isolation::check(&sandbox.isolation_of(Some(inside)), Some(require))
         {
@@ -341,19 +422,6 @@ fn plan(context: &Context, request: &ExecuteRequest, one_shot: bool) -> Plan {
     };
     let timeout_ms = request.timeout_ms.unwrap_or(limits.timeout_ms);
     Plan { timeout_ms, cpu_ms: request.cpu_ms.or(limits.cpu_ms), caps, findings: Vec::new(), one_shot }
-}
-
-/// Waits until a context is up or has ended.
-async fn came_up(context: &Context) -> Result<Life, Error> {
-    let mut life = context.life();
-    let moved = life.wait_for(|life| *life != Life::Starting);
-    match tokio::time::timeout(Duration::from_millis(START_MS), moved).await {
-        Ok(Ok(life)) => Ok(life.clone()),
-        Ok(Err(_)) => Err(context.sandbox().lost(context.sandbox().wire().gone())),
-        Err(_) => {
-            Err(Error::Guest { why: format!("a context did not come up within {} s", START_MS / 1000) })
-        }
-    }
 }
 
 /// Python files may begin with a byte order mark, which is no part of the code.

@@ -10,16 +10,9 @@ use protocol::{Isolation, Level, Require, Strength, Wall};
 const BACKENDS: [Wall; 2] = [Wall::Cgroup, Wall::OwnUid];
 /// What each process has for itself, so that a context must show it too.
 const OWN: [Wall; 3] = [Wall::Seccomp, Wall::NoNewPrivs, Wall::CapsDropped];
-/// Without these no code runs.
-const NEEDED: [Wall; 7] = [
-    Wall::UserNs,
-    Wall::MountNs,
-    Wall::PidNs,
-    Wall::NetNs,
-    Wall::Seccomp,
-    Wall::NoNewPrivs,
-    Wall::CapsDropped,
-];
+/// Without these no code runs. Where there is no user namespace, a kernel user of its own has to do.
+const NEEDED: [Wall; 6] =
+    [Wall::MountNs, Wall::PidNs, Wall::NetNs, Wall::Seccomp, Wall::NoNewPrivs, Wall::CapsDropped];
 /// What may be missing where isolation is still called standard.
 const SPARE: [Wall; 2] = [Wall::OwnUid, Wall::Landlock];
 
@@ -40,6 +33,8 @@ pub(crate) fn combine(backend: &Isolation, guest: &[Wall], inside: Option<Inside
     };
     let holds = |wall: &Wall| match wall {
         wall if BACKENDS.contains(wall) => backend.walls.contains(wall),
+        // A kernel of its own is itself behind walls, which only the host sees.
+        wall if backend.level != Level::SharedKernel && backend.walls.contains(wall) => true,
         wall if OWN.contains(wall) => guest.contains(wall) && shown(wall),
         wall => guest.contains(wall),
     };
@@ -61,7 +56,9 @@ fn strength(backend: &Isolation, missing: &[Wall]) -> Strength {
 
 /// Refuses isolation in which no code may run, or less than was required.
 pub(crate) fn check(isolation: &Isolation, require: Option<Require>) -> Result<(), Error> {
-    let missing: Vec<Wall> = isolation.missing.iter().copied().filter(|wall| NEEDED.contains(wall)).collect();
+    let own_user = isolation.walls.contains(&Wall::OwnUid);
+    let needed = |wall: &Wall| NEEDED.contains(wall) || *wall == Wall::UserNs && !own_user;
+    let missing: Vec<Wall> = isolation.missing.iter().copied().filter(needed).collect();
     if isolation.level == Level::SharedKernel && !missing.is_empty() {
         return Err(Error::WallsDown { missing });
     }
@@ -93,13 +90,14 @@ mod tests {
     #[test]
     fn strength_follows_from_what_is_missing() {
         use Wall::*;
-        let rows: [(&[Wall], Strength, bool); 8] = [
+        let rows: [(&[Wall], Strength, bool); 9] = [
             (&[], Strength::Full, true),
             (&[OwnUid], Strength::Standard, true),
             (&[Landlock, OwnUid], Strength::Standard, true),
             (&[Cgroup], Strength::Weak, true),
             (&[IpcNs], Strength::Weak, true),
             (&[Seccomp], Strength::Weak, false),
+            (&[UserNs], Strength::Weak, true),
             (&[UserNs, OwnUid], Strength::Weak, false),
             (&[NetNs], Strength::Weak, false),
         ];

@@ -96,6 +96,15 @@ pub(crate) fn judge(facts: Facts) -> Verdict {
     match facts.finish.clone() {
         Finish::Ended(End::Done { status, exit_code }) => done(status, exit_code, facts),
         Finish::Ended(End::OutOfMemory) => out_of_memory(false, &facts),
+        Finish::Ended(End::TooManyProcesses) => {
+            let message = "the code had more processes and threads than it may; all were killed".to_owned();
+            let hint =
+                "the context is gone with its variables: start fewer, or ask for more with the pids limit";
+            Verdict {
+                status: Status::Error,
+                ..killed(137, ours(Category::Limit, "ProcessLimit", message, hint))
+            }
+        }
         Finish::Ended(End::Exited(exit)) => exited(exit),
         Finish::Ended(End::Broken) => {
             let message = "the interpreter's driver broke its protocol and was killed".to_owned();

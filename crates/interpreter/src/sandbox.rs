@@ -3,7 +3,7 @@
 use crate::{
     Caller, Context, ContextRequest, Error, Files,
     backend::{Guard, Measure, Started},
-    context::Programs,
+    context::{Programs, Reserved},
     isolation::{self, Inside},
     template::Template,
     wire::{Gone, Wire},
@@ -11,7 +11,7 @@ use crate::{
 use protocol::{ContextId, Isolation, Limits, Require, SandboxId, guest::VERSION};
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard, Weak},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, Weak},
     time::Duration,
 };
 use tokio::sync::{oneshot, watch};
@@ -28,12 +28,16 @@ pub struct Sandbox {
     claim: Isolation,
     programs: Programs,
     contexts: Mutex<HashMap<ContextId, Weak<Context>>>,
+    caller: OnceLock<Caller>,
+    /// A Python context that was made ahead of time, for the first who asks.
+    spare: Mutex<Option<Reserved>>,
     origin: Origin,
 }
 
 /// For whom and from what a sandbox was made.
 pub(crate) struct Origin {
-    pub caller: Caller,
+    /// Nobody's yet, where there is none.
+    pub caller: Option<Caller>,
     pub limits: Limits,
     pub env: BTreeMap<String, String>,
     pub require: Option<Require>,
@@ -90,7 +94,8 @@ impl Kept {
 
 impl Sandbox {
     /// Begins to talk to a sandbox that a backend started; [`Sandbox::greet`] must follow.
-    pub(crate) fn open(id: SandboxId, started: Started, origin: Origin) -> Arc<Sandbox> {
+    pub(crate) fn open(id: SandboxId, started: Started, mut origin: Origin) -> Arc<Sandbox> {
+        let caller = origin.caller.take().map_or_else(OnceLock::new, OnceLock::from);
         let programs = Programs::of(&started);
         let Started { stream, guard, isolation, .. } = started;
         let kept = Arc::new(Kept {
@@ -108,6 +113,8 @@ impl Sandbox {
             claim: isolation,
             programs,
             contexts: Mutex::default(),
+            caller,
+            spare: Mutex::default(),
             origin,
         })
     }
@@ -143,9 +150,29 @@ impl Sandbox {
         &self.id
     }
 
-    /// Whose it is.
+    /// Whose it is; a nameless caller's while it waits for its first.
     pub fn caller(&self) -> &Caller {
-        &self.origin.caller
+        static NOBODY: Caller = Caller(String::new());
+        self.caller.get().unwrap_or(&NOBODY)
+    }
+
+    /// Makes it this caller's; false when it is somebody's already.
+    pub(crate) fn give_to(&self, caller: &Caller) -> bool {
+        self.caller.set(caller.clone()).is_ok()
+    }
+
+    /// Makes a Python context ahead of time and waits until it is up.
+    pub(crate) async fn make_spare(&self) -> Result<(), Error> {
+        let reserved = Context::reserve(self, &ContextRequest::default()).await?;
+        reserved.came_up(self).await?;
+        *lock(&self.spare) = Some(reserved);
+        Ok(())
+    }
+
+    /// The context that was made ahead of time, when it is what is asked for.
+    pub(crate) fn take_spare(&self, request: &ContextRequest) -> Option<Reserved> {
+        let wanted = *request == ContextRequest::default();
+        lock(&self.spare).take_if(|spare| wanted && spare.is_up())
     }
 
     /// What it may use.

@@ -130,6 +130,17 @@ pub struct Group {
 }
 
 impl Group {
+    /// The group in which a process of somebody else's sandbox is, to measure it; `None` where it cannot be seen.
+    pub fn of(pid: u32) -> Option<Group> {
+        let (version, directories) = find::directories_of(pid)?;
+        Some(Group { version, directories })
+    }
+
+    /// What the group as it is allows at most, in bytes.
+    pub fn memory_limit_bytes(&self) -> Option<u64> {
+        number(&["memory.max", "memory.limit_in_bytes"].iter().find_map(|name| self.file(name))?)
+    }
+
     fn limit(&self, limits: &Limits) -> Result<(), CgroupError> {
         let memory = limits.memory_bytes.to_string();
         let quota = u64::from(limits.cpu_millis) * 100;
@@ -170,8 +181,11 @@ impl Group {
     }
 
     fn write(&self, name: &str, value: &str) -> Result<(), CgroupError> {
-        let path = self.file(name).unwrap_or_else(|| PathBuf::from(name));
+        let found = self.file(name);
+        let path = found.clone().unwrap_or_else(|| PathBuf::from(name));
         let failed = |source| CgroupError { path: path.clone(), value: value.to_owned(), source };
+        // A group that is gone has no files; one of that name in the working directory is none of it.
+        found.ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))?;
         fs::write(&path, value).map_err(failed)?;
         let found = fs::read_to_string(&path).map_err(failed)?.trim().parse::<u64>().unwrap_or(u64::MAX);
         // The kernel rounds to pages.

@@ -12,10 +12,8 @@ pub enum ToJailer {
     Zygote {
         /// Its name; rooms refer to it.
         name: String,
-        /// Program and arguments, as seen inside.
-        argv: Vec<String>,
-        /// Its environment.
-        env: Vec<(String, String)>,
+        /// What it is.
+        program: ZygotePlan,
     },
     /// Make a room. Descriptors: the stream to its guest, then the files to join its control groups.
     Room {
@@ -74,13 +72,27 @@ pub enum FromJailer {
     },
 }
 
-/// What a guest is told at its start, in the environment variable `BELLJAR_FDS`.
+/// A zygote as a program.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ZygotePlan {
+    /// Program and arguments, as seen inside.
+    pub argv: Vec<String>,
+    /// Its environment.
+    pub env: Vec<(String, String)>,
+}
+
+/// What a guest is told at its start, in the environment variable [`GuestStart::VARIABLE`]. Descriptors are by number.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct GuestFds {
-    /// The stream to the host.
+#[serde(default, deny_unknown_fields)]
+pub struct GuestStart {
+    /// The stream to the host, or the half of it that is read.
     pub stream: i32,
-    /// The socket to the zygote.
+    /// The half that is written, where it is another descriptor.
+    pub out: Option<i32>,
+    /// The socket to a zygote outside.
     pub zygote: Option<i32>,
+    /// The zygote that the guest starts itself, where there is none outside.
+    pub own_zygote: Option<ZygotePlan>,
     /// The Landlock rules.
     pub landlock: Option<i32>,
     /// A procfs that shows all processes of the sandbox.
@@ -88,11 +100,20 @@ pub struct GuestFds {
     /// The files to join the control groups.
     pub join: Vec<i32>,
     /// Resource limits of the programs that it starts; the guest itself has only the first of them.
-    #[serde(default)]
     pub rlimits: Vec<(u32, u64)>,
     /// Memory of the whole sandbox in bytes, where no control group holds that limit.
-    #[serde(default)]
     pub memory_bytes_max: Option<u64>,
-    /// Inode numbers of the jailer's namespaces, by their names in `/proc/self/ns`.
+    /// Processes and threads at once, where the kernel does not hold that limit.
+    pub pids_max: Option<u32>,
+    /// Inode numbers of the namespaces outside, by their names in `/proc/self/ns`.
     pub ns: std::collections::BTreeMap<String, u64>,
+    /// Where user code keeps files; `/workspace` where this is not said.
+    pub workspace: Option<String>,
+    /// The directory for temporary files; `/tmp` where this is not said.
+    pub tmp: Option<String>,
+}
+
+impl GuestStart {
+    /// The variable's name.
+    pub const VARIABLE: &str = "BELLJAR_START";
 }

@@ -68,10 +68,26 @@ pub(crate) fn from_outside(plan: &RoomPlan, joins: usize, landlock: bool) -> Res
     Ok(steps)
 }
 
+/// The program of a fork of a zygote that is in the sandbox itself, and has its walls already.
+pub fn in_place(rlimits: &[(u32, u64)]) -> Vec<Step> {
+    let keep = vec!["driver".to_owned(), "stdin".to_owned()];
+    let mut steps = vec![Step::Keep { name: "close the zygote's descriptors".into(), keep }];
+    steps.extend(limits(rlimits));
+    steps.push(own_files());
+    steps
+}
+
 /// The walls that a process raises around itself, in this order: limits, capabilities, privileges, Landlock, calls.
 pub(crate) fn walls(rlimits: &[(u32, u64)], landlock: bool) -> Result<Vec<Step>, Failed> {
-    let mut steps = Vec::new();
-    steps.push(call("set the file mode mask", libc::SYS_umask, [n(0o022)]));
+    let mut steps = limits(rlimits);
+    steps.extend(bounds());
+    steps.extend(filters(landlock)?);
+    Ok(steps)
+}
+
+/// Resource limits and the file mode mask.
+fn limits(rlimits: &[(u32, u64)]) -> Vec<Step> {
+    let mut steps = vec![call("set the file mode mask", libc::SYS_umask, [n(0o022)])];
     for (number, value) in rlimits {
         let both = [value.to_ne_bytes(), value.to_ne_bytes()].concat();
         steps.push(call(
@@ -80,28 +96,37 @@ pub(crate) fn walls(rlimits: &[(u32, u64)], landlock: bool) -> Result<Vec<Step>,
             [n(0), n((*number).into()), Arg::bytes(both), n(0)],
         ));
     }
-    steps.push(prctl("lock the secure bits", libc::PR_SET_SECUREBITS, [SECUREBITS_LOCKED & !0x10, 0, 0]));
+    steps
+}
+
+/// No capability can be gained any more. Needs `CAP_SETPCAP`, as whoever made a user namespace has it.
+fn bounds() -> Vec<Step> {
+    let bits = prctl("lock the secure bits", libc::PR_SET_SECUREBITS, [SECUREBITS_LOCKED & !0x10, 0, 0]);
+    let mut steps = vec![or_unknown(bits)];
     for capability in 0..=CAPABILITY_LAST {
-        let mut step = prctl(
-            &format!("drop capability {capability} for good"),
-            libc::PR_CAPBSET_DROP,
-            [capability, 0, 0],
-        );
-        if let Step::Call(call) = &mut step {
-            // The kernel has fewer than 64.
-            call.ok.push(libc::EINVAL);
-        }
-        steps.push(step);
+        // The kernel has fewer than 64.
+        let name = format!("drop capability {capability} for good");
+        steps.push(or_unknown(prctl(&name, libc::PR_CAPBSET_DROP, [capability, 0, 0])));
     }
-    steps.push(prctl(
+    steps
+}
+
+/// The process's own /proc files belong to it again; tracing is denied by the filters.
+fn own_files() -> Step {
+    prctl("own one's /proc files", libc::PR_SET_DUMPABLE, [1, 0, 0])
+}
+
+/// No capabilities, no new privileges, Landlock, system calls.
+fn filters(landlock: bool) -> Result<Vec<Step>, Failed> {
+    let ambient = prctl(
         "clear the ambient capabilities",
         libc::PR_CAP_AMBIENT,
         [libc::PR_CAP_AMBIENT_CLEAR_ALL.into(), 0, 0],
-    ));
+    );
+    let mut steps = vec![or_unknown(ambient)];
     let header = [CAPABILITY_VERSION_3.to_ne_bytes(), 0u32.to_ne_bytes()].concat();
     steps.push(call("drop all capabilities", libc::SYS_capset, [Arg::bytes(header), Arg::bytes([0u8; 24])]));
-    // Its own files in /proc belong to it again; tracing is denied by the filter below.
-    steps.push(prctl("own one's /proc files", libc::PR_SET_DUMPABLE, [1, 0, 0]));
+    steps.push(own_files());
     steps.push(prctl("gain no privileges any more", libc::PR_SET_NO_NEW_PRIVS, [1, 0, 0]));
     if landlock {
         steps.push(call(
@@ -118,6 +143,11 @@ pub(crate) fn walls(rlimits: &[(u32, u64)], landlock: bool) -> Result<Vec<Step>,
     Ok(steps)
 }
 
+/// The walls of a process whose bounding set an engine has emptied before.
+pub(crate) fn walls_without_bounds(rlimits: &[(u32, u64)], landlock: bool) -> Result<Vec<Step>, Failed> {
+    Ok(limits(rlimits).into_iter().chain(filters(landlock)?).collect())
+}
+
 /// Carries the list out in this process.
 pub(crate) fn run(steps: &[Step], named: &dyn Fn(&str) -> RawFd) -> Result<(), Failed> {
     for step in steps {
@@ -128,6 +158,14 @@ pub(crate) fn run(steps: &[Step], named: &dyn Fn(&str) -> RawFd) -> Result<(), F
         sys::carry_out(step, named).map_err(Failed::at(name.as_str()))?;
     }
     Ok(())
+}
+
+/// Does not matter where the kernel does not know such a thing: then there is none.
+fn or_unknown(step: Step) -> Step {
+    match step {
+        Step::Call(call) => Step::Call(Call { ok: vec![libc::EINVAL], ..call }),
+        keep => keep,
+    }
 }
 
 fn n(number: i64) -> Arg {

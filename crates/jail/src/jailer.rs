@@ -3,15 +3,14 @@
 //! It first puts itself behind the shared tree. It runs nothing that a user wrote and parses nothing that a
 //! sandbox said. When it ends, the kernel ends everything below it.
 
-use crate::control::{FromJailer, ToJailer};
+use crate::control::{FromJailer, ToJailer, ZygotePlan};
 use crate::plan::{KeeperPlan, RoomPlan};
 use crate::room::{self, Given};
-use crate::{Failed, enter, identity, packet, seccomp, sys, tree};
+use crate::{Failed, enter, identity, packet, seccomp, spawn, sys, tree};
 use protocol::SandboxId;
 use protocol::zygote::{FromZygote, ToZygote};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{WaitOptions, wait};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -137,9 +136,7 @@ impl Jailer<'_> {
     fn obey(&mut self) -> bool {
         match packet::receive::<ToJailer>(self.control) {
             Ok(None) => return false,
-            Ok(Some((ToJailer::Zygote { name, argv, env }, fds))) => {
-                self.start_zygote(name, &argv, &env, fds)
-            }
+            Ok(Some((ToJailer::Zygote { name, program }, fds))) => self.start_zygote(name, &program, fds),
             Ok(Some((ToJailer::Room { room, plan }, fds))) => {
                 if let Err(failed) = self.start_room(&room, &plan, fds) {
                     self.tell(&FromJailer::RoomFailed { room, step: failed.step, errno: failed.errno });
@@ -163,7 +160,7 @@ impl Jailer<'_> {
             fds.next().ok_or(Failed { step: "receive the guest's stream".into(), errno: libc::EBADF })?;
         let join: Vec<OwnedFd> = fds.collect();
         let copies: Vec<OwnedFd> = join.iter().filter_map(|fd| fd.try_clone().ok()).collect();
-        let (ours, theirs) = pair()?;
+        let (ours, theirs) = packet::pair().map_err(Failed::at("make a pair of sockets"))?;
         let (report, writer) = std::io::pipe().map_err(Failed::io("make a pipe"))?;
         let (mut go, gone) = std::io::pipe().map_err(Failed::io("make a pipe"))?;
         let given = Given {
@@ -186,6 +183,8 @@ impl Jailer<'_> {
             }
             sys::Fork::Parent(pid, pidfd) => {
                 drop(given);
+                let pidfd =
+                    pidfd.ok_or(Failed { step: "hold the room's process".into(), errno: libc::ENOSYS })?;
                 let mapped = identity::map_room(pid, plan.slot);
                 if mapped.is_ok() {
                     let _ = rustix::io::write(&gone, b"m");
@@ -214,8 +213,8 @@ impl Jailer<'_> {
             .map_err(Failed::at("tell the zygote of a room"))
     }
 
-    fn start_zygote(&mut self, name: String, argv: &[String], env: &[(String, String)], fds: Vec<OwnedFd>) {
-        let result = self.launch(argv, env, &fds);
+    fn start_zygote(&mut self, name: String, program: &ZygotePlan, fds: Vec<OwnedFd>) {
+        let result = self.launch(program, &fds);
         match result {
             Ok(zygote) => {
                 self.zygotes.insert(name, zygote);
@@ -224,26 +223,10 @@ impl Jailer<'_> {
         }
     }
 
-    fn launch(&self, argv: &[String], env: &[(String, String)], fds: &[OwnedFd]) -> Result<Zygote, Failed> {
-        let (ours, theirs) = pair()?;
-        let null = std::fs::File::options()
-            .read(true)
-            .write(true)
-            .open("/dev/null")
-            .map_err(Failed::io("open /dev/null"))?;
-        let errors = fds.first().map_or(null.as_fd(), AsFd::as_fd);
-        let child = crate::spawn::spawn(&crate::spawn::Spawn {
-            argv,
-            env,
-            cwd: "/",
-            stdio: [null.as_fd(), errors, errors],
-            extra: Some(theirs.as_fd()),
-            join: &[],
-            rlimits: &[],
-            tty: false,
-        })
-        .map_err(Failed::io(format!("start {}", argv.first().map_or("a zygote", String::as_str))))?;
-        Ok(Zygote { pid: child.pid, socket: ours })
+    fn launch(&self, program: &ZygotePlan, fds: &[OwnedFd]) -> Result<Zygote, Failed> {
+        let errors = fds.first().map(AsFd::as_fd);
+        let (child, socket) = spawn::zygote(program, errors)?;
+        Ok(Zygote { pid: child.pid, socket })
     }
 
     /// Reads what a new room's process reports: nothing, when its guest has started.
@@ -301,10 +284,4 @@ impl Jailer<'_> {
         }
         self.tell(&FromJailer::RoomEnded { room: id, status });
     }
-}
-
-/// A pair of SEQPACKET sockets.
-fn pair() -> Result<(OwnedFd, OwnedFd), Failed> {
-    socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
-        .map_err(Failed::at("make a pair of sockets"))
 }

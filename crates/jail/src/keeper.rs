@@ -56,10 +56,11 @@ fn keep(plan: &KeeperPlan, control: &std::os::fd::OwnedFd) -> Result<(), Failed>
                 let _ = std::fs::write(file, "0");
             }
             let mapped = plan.identity.map_outer(pid);
-            if mapped.is_err() {
-                let _ = sys::signal(pidfd.as_fd(), libc::SIGKILL);
-            } else {
+            // One that is not mapped ends by itself when the pipe closes.
+            if mapped.is_ok() {
                 let _ = rustix::io::write(&gone, b"m");
+            } else if let Some(pidfd) = pidfd {
+                let _ = sys::signal(pidfd.as_fd(), libc::SIGKILL);
             }
             drop(gone);
             let pid = rustix::process::Pid::from_raw(pid);

@@ -1,7 +1,7 @@
 //! Landlock rules of a sandbox: the mounts say the same; this is a second opinion by other code.
 
 use crate::Failed;
-use crate::plan::{RoomPlan, inside};
+use crate::plan::inside;
 use landlock::{
     ABI, Access, AccessFs, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
     RulesetCreatedAttr, RulesetError, Scope,
@@ -11,17 +11,17 @@ use std::os::fd::OwnedFd;
 const READ: &[&str] = &["/usr", "/etc", "/proc", "/.belljar/driver", inside::GUEST];
 const WRITE: &[&str] = &[inside::WORKSPACE, inside::HOME, "/tmp", "/dev"];
 
-/// A rule set of this mount namespace, or `None` where the kernel has no Landlock.
-/// `processes` is a view of all processes, open to whoever has its descriptor.
-pub(crate) fn rules(plan: &RoomPlan, processes: &OwnedFd) -> Result<Option<OwnedFd>, Failed> {
+/// A rule set of this mount namespace, or `None` where the kernel has no Landlock. `readable` may be read beside the
+/// usual; `processes` is a view of all processes, open to whoever has its descriptor.
+pub(crate) fn rules(readable: &[String], processes: Option<&OwnedFd>) -> Result<Option<OwnedFd>, Failed> {
     if crate::sys::landlock_abi() < 1 {
         return Ok(None);
     }
     let failed = |_: RulesetError| Failed { step: "make Landlock rules".into(), errno: libc::EINVAL };
-    build(plan, processes).map_err(failed)
+    build(readable, processes).map_err(failed)
 }
 
-fn build(plan: &RoomPlan, processes: &OwnedFd) -> Result<Option<OwnedFd>, RulesetError> {
+fn build(readable: &[String], processes: Option<&OwnedFd>) -> Result<Option<OwnedFd>, RulesetError> {
     let abi = ABI::V6;
     let read = AccessFs::from_read(abi);
     // Everything is handled, so what no rule names is denied. The network is empty; only listening
@@ -33,10 +33,12 @@ fn build(plan: &RoomPlan, processes: &OwnedFd) -> Result<Option<OwnedFd>, Rulese
         .create()?;
     // Names in directories are no secret; files are.
     rules = add(rules, "/", AccessFs::ReadDir.into())?;
-    for path in READ.iter().copied().chain(plan.readable.iter().map(String::as_str)) {
+    for path in READ.iter().copied().chain(readable.iter().map(String::as_str)) {
         rules = add(rules, path, read)?;
     }
-    rules = rules.add_rule(PathBeneath::new(processes, read))?;
+    if let Some(processes) = processes {
+        rules = rules.add_rule(PathBeneath::new(processes, read))?;
+    }
     rules = add(rules, "/proc", read | AccessFs::WriteFile | AccessFs::Truncate)?;
     for path in WRITE {
         rules = add(rules, path, AccessFs::from_all(abi))?;

@@ -1,9 +1,10 @@
 //! Puts a process behind Linux's walls.
 //!
-//! A plan is data first ([`plan`]), acted on after ([`keeper`], [`jailer`]). Knows nothing of Python, of
+//! A plan is data first ([`plan`]), acted on after ([`keeper`], [`jailer`], [`container`]). Knows nothing of Python, of
 //! async runtimes, or of what runs inside.
 
 pub mod cgroup;
+pub mod container;
 pub mod control;
 mod enter;
 mod errno;
@@ -21,8 +22,11 @@ pub mod spawn;
 mod sys;
 mod tree;
 
-pub use enter::rlimits;
+pub use enter::{in_place, rlimits};
 pub use errno::Failed;
 pub use identity::{Identity, Range};
-pub use packet::{receive, send};
+pub use packet::{pair, receive, send};
+pub use proc_files::hidden_names;
+pub use room::namespaces_of;
+pub use seccomp::allowed_names;
 pub use sys::{adopt, child_signals};

@@ -38,6 +38,11 @@ const FILES: &[&str] = &[
 /// Directories that are covered with an empty one.
 const DIRECTORIES: &[&str] = &["acpi", "scsi", "asound", "bus", "irq", "fs", "driver", "tty", "pressure"];
 
+/// What of `/proc` no sandbox sees, for an engine that covers it.
+pub fn hidden_names() -> impl Iterator<Item = &'static str> {
+    FILES.iter().chain(DIRECTORIES).copied()
+}
+
 /// Mounts a new procfs of this pid namespace.
 pub(crate) fn mount_at(path: &str) -> Result<(), Failed> {
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;

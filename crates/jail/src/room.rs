@@ -2,9 +2,10 @@
 //!
 //! [`prepare`] runs in the new process, which is pid 1 of the room's namespaces and a copy of the jailer.
 
-use crate::control::GuestFds;
+use crate::control::GuestStart;
 use crate::plan::{RoomPlan, inside};
 use crate::{Failed, enter, identity, landlock, proc_files, sys};
+use protocol::step::Step;
 use rustix::mount::{MountFlags, mount};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use std::collections::BTreeMap;
@@ -41,6 +42,12 @@ pub(crate) struct Given {
     pub outside: BTreeMap<String, u64>,
 }
 
+/// Inode numbers of a process's namespaces (`self` or a number), as far as they may be looked at.
+pub fn namespaces_of(pid: &str) -> BTreeMap<String, u64> {
+    let inode = |name: &str| rustix::fs::stat(format!("/proc/{pid}/ns/{name}")).ok().map(|stat| stat.st_ino);
+    NAMES.iter().filter_map(|name| Some(((*name).to_owned(), inode(name)?))).collect()
+}
+
 /// Inode numbers of this process's namespaces.
 pub(crate) fn namespaces() -> Result<BTreeMap<String, u64>, Failed> {
     let inode = |name: &str| -> Result<u64, Failed> {
@@ -66,24 +73,20 @@ fn raise(plan: &RoomPlan, given: Given, report: &OwnedFd) -> Result<Infallible, 
     mounts(plan)?;
     loopback()?;
     rustix::system::sethostname(b"sandbox").map_err(Failed::at("set the host name"))?;
-    let rules = landlock::rules(plan, &processes)?;
+    let rules = landlock::rules(&plan.readable, Some(&processes))?;
     // Limits that are meant for code would keep the guest from helping it: it gives them to whatever it starts.
     let (own, rlimits): (Vec<_>, Vec<_>) =
         plan.rlimits.iter().partition(|(number, _)| enter::is_for_all(*number));
-    let fds = GuestFds {
+    let start = GuestStart {
         rlimits,
         memory_bytes_max: plan.memory_bytes_max,
         ..place(given, rules, processes, report)?
     };
-    let env = environment(&fds)?;
+    let env = environment(&start)?;
     // Restricting closes the rules; the guest keeps its own copy for the forks that come later.
     let copied = |fd| rustix::io::fcntl_dupfd_cloexec(sys::borrow(fd), FIRST).map(IntoRawFd::into_raw_fd);
-    let rules = fds.landlock.map(copied).transpose().map_err(Failed::at("copy the Landlock rules"))?;
-    let steps = enter::walls(&own, rules.is_some())?;
-    enter::run(&steps, &|name| if name == "landlock" { rules.unwrap_or(-1) } else { -1 })?;
-    let argv = [c"belljar-guest".to_owned(), c"init".to_owned()];
-    let guest = CString::new(inside::GUEST).unwrap_or_default();
-    Err(Failed::at("start the guest")(sys::exec(&guest, &argv, &env)))
+    let rules = start.landlock.map(copied).transpose().map_err(Failed::at("copy the Landlock rules"))?;
+    become_guest(&enter::walls(&own, rules.is_some())?, rules, &env)
 }
 
 fn mounts(plan: &RoomPlan) -> Result<(), Failed> {
@@ -126,22 +129,21 @@ fn place(
     rules: Option<OwnedFd>,
     processes: OwnedFd,
     report: &OwnedFd,
-) -> Result<GuestFds, Failed> {
+) -> Result<GuestStart, Failed> {
     let failed = || Failed::at("place the guest's descriptors");
     let mut order = vec![given.stream];
     let mut next = |fd: OwnedFd| {
         order.push(fd);
         FIRST + order.len() as RawFd - 1
     };
-    let fds = GuestFds {
+    let start = GuestStart {
         stream: FIRST,
         zygote: given.zygote.map(&mut next),
         landlock: rules.map(&mut next),
         processes: Some(next(processes)),
         join: given.join.into_iter().map(&mut next).collect(),
         ns: given.outside,
-        rlimits: Vec::new(),
-        memory_bytes_max: None,
+        ..GuestStart::default()
     };
     // First far away, so that placing one never overwrites another.
     for fd in &mut order {
@@ -158,13 +160,12 @@ fn place(
     }
     sys::close_range(free, report - 1).map_err(failed())?;
     sys::close_range(report + 1, u32::MAX).map_err(failed())?;
-    Ok(fds)
+    Ok(start)
 }
 
-fn environment(fds: &GuestFds) -> Result<Vec<CString>, Failed> {
-    let fds = serde_json::to_string(fds).unwrap_or_default();
+fn environment(start: &GuestStart) -> Result<Vec<CString>, Failed> {
     let list = [
-        format!("BELLJAR_FDS={fds}"),
+        format!("{}={}", GuestStart::VARIABLE, serde_json::to_string(start).unwrap_or_default()),
         "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin".to_owned(),
         format!("HOME={}", inside::HOME),
         "USER=user".to_owned(),
@@ -172,6 +173,23 @@ fn environment(fds: &GuestFds) -> Result<Vec<CString>, Failed> {
         "LANG=C.UTF-8".to_owned(),
         "TMPDIR=/tmp".to_owned(),
     ];
+    strings(list)
+}
+
+/// Lines of an environment for `execve`.
+pub(crate) fn strings(list: impl IntoIterator<Item = String>) -> Result<Vec<CString>, Failed> {
     let invalid = |_| Failed { step: "build the guest's environment".into(), errno: libc::EINVAL };
     list.into_iter().map(|line| CString::new(line).map_err(invalid)).collect()
+}
+
+/// Restricts this process for good and becomes the guest.
+pub(crate) fn become_guest(
+    steps: &[Step],
+    rules: Option<RawFd>,
+    env: &[CString],
+) -> Result<Infallible, Failed> {
+    enter::run(steps, &|name| if name == "landlock" { rules.unwrap_or(-1) } else { -1 })?;
+    let argv = [c"belljar-guest".to_owned(), c"init".to_owned()];
+    let guest = CString::new(inside::GUEST).unwrap_or_default();
+    Err(Failed::at("start the guest")(sys::exec(&guest, &argv, env)))
 }

@@ -122,6 +122,11 @@ fn families() -> Result<Rules, Failed> {
     Ok(rules)
 }
 
+/// Names of the calls that code may make, for an engine that has filters of its own.
+pub fn allowed_names() -> impl Iterator<Item = &'static str> {
+    ALLOWED.iter().map(|(_, name)| *name)
+}
+
 /// The filters, each to be installed on top of the one before; the strictest answer wins. Made once a process.
 ///
 /// # Errors

@@ -2,7 +2,8 @@
 //!
 //! The walls are inherited; what is left to do is the control group, the descriptors and the session.
 
-use crate::sys;
+use crate::control::ZygotePlan;
+use crate::{Failed, packet, sys};
 use rustix::io::Errno;
 use std::ffi::CString;
 use std::io::{Error, Read};
@@ -33,8 +34,8 @@ pub struct Spawn<'a> {
 pub struct Child {
     /// Its id.
     pub pid: i32,
-    /// A descriptor of it, which stays true when the id is used again.
-    pub pidfd: OwnedFd,
+    /// A descriptor of it, which stays true when the id is used again; kernels in user space may have none.
+    pub pidfd: Option<OwnedFd>,
 }
 
 /// Starts a program in a session of its own.
@@ -67,6 +68,34 @@ pub fn spawn(spawn: &Spawn) -> Result<Child, Error> {
             Ok(Child { pid, pidfd })
         }
     }
+}
+
+/// Starts a zygote, with its socket. What it prints goes to `errors`.
+///
+/// # Errors
+/// As with [`spawn`].
+pub fn zygote(program: &ZygotePlan, errors: Option<BorrowedFd<'_>>) -> Result<(Child, OwnedFd), Failed> {
+    let (ours, theirs) = packet::pair().map_err(Failed::at("make a pair of sockets"))?;
+    let null = std::fs::File::options().read(true).write(true).open("/dev/null");
+    let null = null.map_err(Failed::io("open /dev/null"))?;
+    let errors = errors.unwrap_or(null.as_fd());
+    let name = program.argv.first().map_or("a zygote", String::as_str);
+    let child = spawn(&Spawn {
+        argv: &program.argv,
+        env: &program.env,
+        cwd: "/",
+        stdio: [null.as_fd(), errors, errors],
+        extra: Some(theirs.as_fd()),
+        join: &[],
+        rlimits: &[],
+        tty: false,
+    })
+    .map_err(|error| {
+        let missing = error.kind() == std::io::ErrorKind::NotFound;
+        let errno = error.raw_os_error().or(missing.then_some(libc::ENOENT)).unwrap_or(libc::EIO);
+        Failed { step: format!("start {name}"), errno }
+    })?;
+    Ok((child, ours))
 }
 
 fn strings(list: impl Iterator<Item = String>) -> Result<Vec<CString>, Error> {

@@ -21,8 +21,8 @@ fn call(nr: i64, args: [i64; 6]) -> Result<i64, Errno> {
 pub enum Fork {
     /// The new process.
     Child,
-    /// The old process: the child's pid and a descriptor of it.
-    Parent(i32, OwnedFd),
+    /// The old process: the child's pid and a descriptor of it, where the kernel has such.
+    Parent(i32, Option<OwnedFd>),
 }
 
 /// Makes a process as `fork` does, in new namespaces (`CLONE_NEW*` bits). The caller has one thread only.
@@ -38,7 +38,13 @@ pub fn fork_into(namespaces: u64) -> Result<Fork, Errno> {
         return Ok(Fork::Child);
     }
     // SAFETY: the kernel stored a new descriptor in `pidfd`, which nobody else owns.
-    Ok(Fork::Parent(pid as i32, unsafe { OwnedFd::from_raw_fd(pidfd) }))
+    let pidfd = (pidfd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(pidfd) });
+    Ok(Fork::Parent(pid as i32, pidfd))
+}
+
+/// Moves this process into a new user namespace, in which it has every capability. It has one thread only.
+pub fn unshare_users() -> Result<(), Errno> {
+    call(libc::SYS_unshare, [libc::CLONE_NEWUSER.into(), 0, 0, 0, 0, 0]).map(drop)
 }
 
 /// Replaces this process. Returns only when that failed.
@@ -102,8 +108,20 @@ pub fn controlling_terminal(fd: BorrowedFd<'_>) -> Result<(), Errno> {
 
 /// Sets a resource limit of this process, soft and hard.
 pub fn limit(resource: u32, value: u64) -> Result<(), Errno> {
-    let both = [value, value];
+    limit_both(resource, value, value)
+}
+
+/// Sets the soft and the hard resource limit of this process.
+pub fn limit_both(resource: u32, soft: u64, hard: u64) -> Result<(), Errno> {
+    let both = [soft, hard];
     call(libc::SYS_prlimit64, [0, resource.into(), both.as_ptr() as i64, 0, 0, 0]).map(drop)
+}
+
+/// The soft and the hard resource limit of this process.
+pub fn limits(resource: u32) -> Result<(u64, u64), Errno> {
+    let mut both = [0u64; 2];
+    call(libc::SYS_prlimit64, [0, resource.into(), 0, both.as_mut_ptr() as i64, 0, 0])?;
+    Ok((both[0], both[1]))
 }
 
 /// Gives every signal its default action and blocks none.
@@ -116,10 +134,12 @@ pub fn reset_signals() {
     let _ = call(libc::SYS_rt_sigprocmask, [libc::SIG_SETMASK.into(), none.as_ptr() as i64, 0, 8, 0, 0]);
 }
 
-/// Blocks SIGCHLD and returns a descriptor that becomes readable when one arrives.
+/// Blocks all signals and returns a descriptor that becomes readable when SIGCHLD arrives. Not every kernel spares the
+/// first process of a namespace what others in it send.
 pub fn child_signals() -> Result<OwnedFd, Errno> {
     let mask = [1u64 << (libc::SIGCHLD - 1)];
-    call(libc::SYS_rt_sigprocmask, [libc::SIG_BLOCK.into(), mask.as_ptr() as i64, 0, 8, 0, 0])?;
+    let all = [!0u64];
+    call(libc::SYS_rt_sigprocmask, [libc::SIG_BLOCK.into(), all.as_ptr() as i64, 0, 8, 0, 0])?;
     let flags = i64::from(libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
     let fd = call(libc::SYS_signalfd4, [-1, mask.as_ptr() as i64, 8, flags, 0, 0])?;
     // SAFETY: a new descriptor that nobody else owns.

@@ -280,6 +280,8 @@ pub enum End {
     Broken,
     /// The sandbox used more memory than it may, and everything in it was killed.
     OutOfMemory,
+    /// The sandbox had more processes than it may, and everything in it was killed.
+    TooManyProcesses,
 }
 
 /// Guest to host.

@@ -14,11 +14,17 @@ pub fn describe() -> BTreeMap<&'static str, String> {
         ("processors", processors.unwrap_or_else(unknown)),
         ("memory", memory().unwrap_or_else(unknown)),
         ("kernel", file("/proc/sys/kernel/osrelease").unwrap_or_else(unknown)),
-        ("load after", file("/proc/loadavg").unwrap_or_else(unknown)),
+        ("load after", load()),
         ("python", first_line("/usr/bin/python3", &["--version"]).unwrap_or_else(unknown)),
         ("rustc", first_line("rustc", &["--version"]).unwrap_or_else(unknown)),
         ("commit", first_line("git", &["describe", "--always", "--dirty"]).unwrap_or_else(unknown)),
     ])
+}
+
+/// How busy the machine was in the last one, five and fifteen minutes.
+pub fn load() -> String {
+    let text = read_to_string("/proc/loadavg").unwrap_or_else(|_| "unknown".to_owned());
+    text.split_whitespace().take(3).collect::<Vec<_>>().join(" ")
 }
 
 fn model() -> Option<String> {

@@ -1,6 +1,6 @@
 //! `belljar run -c 'print(1)'` without a daemon against a bare `python3 -c 'print(1)'`, in turns.
 
-use super::table::{Row, Target};
+use super::table::{Peer, Row, Side, Target};
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -19,8 +19,9 @@ pub fn measure(belljar: &Path, data_dir: &Path) -> Row {
     Row {
         name: "one-shot `belljar run`, no daemon".into(),
         unit: "ms".into(),
-        ours: samples.0,
-        peer: Some((PYTHON.into(), samples.1)),
+        wall: None,
+        ours: Side { samples: samples.0, ..Side::default() },
+        peer: Some(Peer { name: PYTHON.into(), side: Side { samples: samples.1, ..Side::default() } }),
         target: Target::Ratio(2.0, 100.0),
         failed,
     }

@@ -1,5 +1,6 @@
 //! Reads how many tests passed from what test runners print.
 
+use super::outcomes::{self, Outcomes};
 use crate::command::shown;
 use anyhow::{Context, Result, bail};
 use std::fmt;
@@ -20,6 +21,8 @@ pub struct Totals {
     pub reasons: Vec<String>,
     /// Lines that name a test that did not hold.
     pub failures: Vec<String>,
+    /// How each test ended that a runner named.
+    pub outcomes: Outcomes,
 }
 
 impl fmt::Display for Totals {
@@ -36,6 +39,24 @@ impl Totals {
         self.skipped += other.skipped;
         self.reasons.extend(other.reasons);
         self.failures.extend(other.failures);
+        other.outcomes.into_iter().for_each(|outcome| outcomes::add(&mut self.outcomes, outcome));
+    }
+
+    /// Prints what was skipped and why, what failed, and the sums. Fails when a test failed.
+    pub fn tell(mut self) -> Result<()> {
+        for reason in &self.reasons {
+            println!("skipped {reason}");
+        }
+        self.failures.sort();
+        self.failures.dedup();
+        for failure in &self.failures {
+            println!("{failure}");
+        }
+        println!("{self}");
+        match self.failed {
+            0 => Ok(()),
+            count => bail!("{count} tests failed"),
+        }
     }
 
     /// Tests that skipped themselves passed in the runner's eyes; in ours they did not run.
@@ -43,6 +64,8 @@ impl Totals {
         let count = (reasons.len() as u64).min(self.passed);
         self.passed -= count;
         self.skipped += count;
+        let skipped = reasons.iter().filter_map(|line| outcomes::from_skip(line));
+        skipped.for_each(|outcome| outcomes::add(&mut self.outcomes, outcome));
         self.reasons = reasons;
     }
 }
@@ -67,6 +90,9 @@ pub fn count(mut command: Command, skips: &Path, screen: &mut dyn Write) -> Resu
         }
         totals.add(from_line(&line));
         totals.failures.extend(failure(&line));
+        outcomes::from_line(&line)
+            .into_iter()
+            .for_each(|outcome| outcomes::add(&mut totals.outcomes, outcome));
         ran += unittest_ran(&line);
         if let Some(ended) = unittest_ended(&line, ran) {
             totals.add(ended);
@@ -105,9 +131,9 @@ fn from_line(line: &str) -> Totals {
     totals
 }
 
-/// libtest's `test … ok`. Thousands of them would hide what did not pass.
+/// libtest's `test … ok`, nextest's `PASS […] …`. Thousands of them would hide what did not pass.
 fn passed(line: &str) -> bool {
-    line.starts_with("test ") && line.ends_with(" ... ok")
+    line.starts_with("test ") && line.ends_with(" ... ok") || line.trim_start().starts_with("PASS [")
 }
 
 /// The line that names a failed test: nextest's `FAIL [ 0.1s] …` (also after the summary), libtest's `test … FAILED`,
@@ -186,7 +212,12 @@ mod tests {
         let named = "    FAIL [   0.108s] ( 66/411) belljar-guest::guest contexts::input";
         assert_eq!(failure(named).as_deref(), Some(named.trim()));
         assert!(failure("test a::b ... FAILED").is_some() && failure("FAIL: test_x (a.B)").is_some());
-        assert!(passed("test a ... ok") && !passed("test a ... FAILED") && !passed("ok"));
+        assert!(
+            passed("test a ... ok")
+                && passed("    PASS [ 0.1s] (1/9) a b")
+                && !passed("test a ... FAILED")
+                && !passed("ok")
+        );
         assert!(failure("test a ... ok").is_none() && failure("    PASS [ 0.1s] FAILED").is_none());
         assert!(failure("    test inside ... FAILED").is_none(), "nextest shows it with its own line");
     }

@@ -37,6 +37,12 @@ fn check_one(file: &File) -> Vec<Problem> {
         Some(outcomes) if outcomes.split('|').all(|outcome| OUTCOMES.contains(&outcome)) => {}
         _ => wrong(format!("name the expected status in the head: `# outcome: {}`", OUTCOMES.join("|"))),
     }
+    if head(file, "user-kernel").is_some_and(|ends| ends.split('|').any(|end| !OUTCOMES.contains(&end))) {
+        wrong(format!("name a status: `# user-kernel: {}`", OUTCOMES.join("|")));
+    }
+    if head(file, "shared-kernel-only").is_some_and(str::is_empty) {
+        wrong("say why it says nothing elsewhere: `# shared-kernel-only: …`".into());
+    }
     for pair in head(file, "limits").unwrap_or_default().split_whitespace() {
         if !pair.split_once('=').is_some_and(|(name, value)| LIMITS.contains(&name) && !value.is_empty()) {
             wrong(format!("`{pair}` is no limit: {}", LIMITS.join(", ")));
@@ -75,6 +81,8 @@ mod tests {
         assert_eq!(count("# outcome: ok\n# promise:\n"), 1);
         assert_eq!(count("import os\n# promise: too late\n# outcome: ok\n"), 2);
         assert_eq!(count("# promise: a\n# outcome: fine\n# limits: luck=3\n"), 2);
+        assert_eq!(count("# promise: a\n# outcome: ok\n# user-kernel: fine\n# shared-kernel-only:\n"), 2);
+        assert_eq!(count("# promise: a\n# outcome: ok\n# user-kernel: lost\n# shared-kernel-only: b\n"), 0);
     }
 
     #[test]

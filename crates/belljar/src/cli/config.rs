@@ -5,6 +5,7 @@
 use super::failure::{Done, Failure, reason};
 use crate::render::terminal;
 use agent::model::ConfiguredModels;
+use interpreter::OciSettings;
 use serde::Deserialize;
 use std::ffi::OsString;
 use std::io::ErrorKind;
@@ -20,6 +21,18 @@ pub struct Config {
     pub policy: Option<String>,
     /// Models by the names that `--model` takes.
     pub models: ConfiguredModels,
+    /// How sandboxes are made.
+    pub backend: BackendConfig,
+}
+
+/// How sandboxes are made.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BackendConfig {
+    /// The backend, as for `--backend`.
+    pub default: Option<String>,
+    /// Containers.
+    pub oci: OciSettings,
 }
 
 /// The file that is read, and whether somebody named it.
@@ -68,7 +81,8 @@ impl Config {
             let what = terminal::harmless(error.message()).replace('\n', " ");
             let message = format!("read the configuration {}:{line}: {what}", shown(path));
             Failure::usage("config", message).hint(
-                "the keys are default_model, policy and tables [models.NAME]; keys of providers stay in the environment",
+                "the keys are default_model, policy and tables [models.NAME], [backend], [backend.oci]; keys of providers \
+                 stay in the environment",
             )
         })
     }
@@ -129,6 +143,9 @@ mod tests {
         let block = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
         let config = Config::parse(Path::new("configuration.md"), block).unwrap();
         assert_eq!((config.default_model.as_deref(), config.models.len()), (Some("fast"), 3));
+        let oci = config.backend.oci;
+        let told = [config.backend.default, oci.engine, oci.runtime, oci.image].map(|value| value.is_some());
+        assert_eq!((told, oci.sockets.len()), ([true; 4], 1), "every key has an example");
     }
 
     #[test]

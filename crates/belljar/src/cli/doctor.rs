@@ -1,14 +1,19 @@
 //! `belljar doctor`: what this host gives, wall by wall, and the command that raises what is missing.
 //!
-//! The walls are `jail`'s to try; Python, templates, disk and the programs around them are looked at here.
+//! The walls are `jail`'s to try, containers the interpreter's; Python, templates, disk and the programs around them are
+//! looked at here.
 
 use super::Site;
 use super::failure::Done;
+use super::live::failure;
+use super::options::configured;
 use crate::render::{
     self,
     table::aligned,
     terminal::{BOLD, CYAN, FAINT, GREEN, Look, RED, YELLOW, size},
 };
+use interpreter::Interpreter;
+use interpreter::backend::Probe;
 use interpreter::template::Store;
 use jail::probe::{Fact, State};
 use serde_json::json;
@@ -25,29 +30,67 @@ pub struct DoctorArgs {
 /// A built `python` template and its downloads need about this much, in bytes.
 const DISK_BYTES_MIN: u64 = 200_000_000;
 
-/// Looks at everything; exit code 1 when no code can run here.
-pub fn doctor(args: &DoctorArgs, site: &Site) -> Done {
-    let mut facts = jail::probe::report();
-    let data_dir = site.data_dir();
-    let store = data_dir.as_ref().ok().and_then(|_| site.store().ok());
-    facts.push(python(store.as_ref()));
-    facts.push(templates(store.as_ref()));
-    facts.push(disk(&data_dir));
-    facts.push(program("bash", "Bash", "sudo apt install bash"));
-    facts.push(program("node", "Node.js", "sudo apt install nodejs"));
-    facts.push(overlay());
-    facts.push(containers());
-    let usable = !facts.iter().any(|fact| fact.required && fact.state == State::Missing);
-    if args.json {
-        let text = json!({"usable": usable, "facts": facts}).to_string();
-        render::print(&format!("{text}\n"))?;
-    } else {
-        render::print(&page(&facts, usable, Look::stdout()))?;
-    }
-    Ok(u8::from(!usable))
+/// A way of making sandboxes, for programs.
+#[derive(Debug, serde::Serialize)]
+struct Way {
+    backend: String,
+    usable: bool,
 }
 
-fn page(facts: &[Fact], usable: bool, look: Look) -> String {
+/// What was found.
+struct Found {
+    facts: Vec<Fact>,
+    ways: Vec<Way>,
+    /// Whether code can run with what is used where nobody says more.
+    usable: bool,
+}
+
+/// Looks at everything; exit code 1 when no code can run here.
+pub fn doctor(args: &DoctorArgs, site: &Site) -> Done {
+    let found = look(site)?;
+    if args.json {
+        let text = json!({"usable": found.usable, "backends": found.ways, "facts": found.facts});
+        render::print(&format!("{text}\n"))?;
+    } else {
+        render::print(&page(&found, Look::stdout()))?;
+    }
+    Ok(u8::from(!found.usable))
+}
+
+fn look(site: &Site) -> Done<Found> {
+    let stands = |facts: &[Fact]| !facts.iter().any(|fact| fact.required && fact.state == State::Missing);
+    let data_dir = site.data_dir();
+    let store = data_dir.as_ref().ok().and_then(|_| site.store().ok());
+    let mut facts = jail::probe::report();
+    let native = stands(&facts);
+    let host = vec![
+        python(store.as_ref()),
+        templates(store.as_ref()),
+        disk(&data_dir),
+        program("bash", "Bash", "sudo apt install bash"),
+        program("node", "Node.js", "sudo apt install nodejs"),
+    ];
+    let (mut ways, mut chosen) = (Vec::new(), None);
+    let host_stands = stands(&host);
+    facts.extend(host);
+    // Without a data folder there is nothing to open, and the facts say so.
+    if data_dir.is_ok() {
+        let settings = configured(site)?;
+        chosen = settings.backend.clone();
+        let interpreter = Interpreter::open(settings).map_err(failure)?;
+        let own = interpreter.backends().first().map(|backend| backend.name().to_owned());
+        ways.extend(own.map(|backend| Way { backend, usable: native && host_stands }));
+        for probe in others(&interpreter) {
+            facts.extend(told(&probe));
+            ways.push(Way { usable: probe.usable && host_stands, backend: probe.backend });
+        }
+    }
+    let usable = ways.iter().any(|way| way.usable && chosen.as_ref().is_none_or(|name| *name == way.backend));
+    Ok(Found { facts, ways, usable })
+}
+
+fn page(found: &Found, look: Look) -> String {
+    let facts = &found.facts;
     let row = |fact: &Fact| {
         let (style, mark) = match fact.state {
             State::Ok => (GREEN, "✓ ok"),
@@ -55,7 +98,7 @@ fn page(facts: &[Fact], usable: bool, look: Look) -> String {
             State::Missing if fact.required => (RED, "✗ missing"),
             State::Missing => (YELLOW, "✗ missing"),
         };
-        vec![look.paint(style, mark), look.paint(BOLD, fact.title), fact.detail.clone()]
+        vec![look.paint(style, mark), look.paint(BOLD, &fact.title), fact.detail.clone()]
     };
     let mut text = aligned(&facts.iter().map(row).collect::<Vec<_>>());
     let fixes: Vec<Vec<String>> = facts
@@ -66,12 +109,20 @@ fn page(facts: &[Fact], usable: bool, look: Look) -> String {
         text.push_str("\nwhat would raise the rest:\n");
         text.push_str(&aligned(&fixes));
     }
-    let verdict = if usable {
-        let weaker = facts.iter().any(|fact| fact.id == "cgroup" && fact.state != State::Ok);
-        let how = if weaker { "code can run here, with weaker limits" } else { "code can run here" };
-        look.paint(GREEN, how)
-    } else {
-        look.paint(RED, "no code can run here: a wall without which nothing runs cannot be raised")
+    let verdict = match (&ways(found)[..], found.usable) {
+        ([], _) => {
+            look.paint(RED, "no code can run here: a wall without which nothing runs cannot be raised")
+        }
+        (all, true) => {
+            let weaker = facts.iter().any(|fact| fact.id == "cgroup" && fact.state != State::Ok);
+            let how = if weaker { ", with weaker limits" } else { "" };
+            look.paint(GREEN, &format!("code can run here{how}; backends: {}", all.join(", ")))
+        }
+        (all, false) => {
+            let text =
+                format!("the configured backend cannot run code here; --backend {} can", all.join(" or "));
+            look.paint(RED, &text)
+        }
     };
     text.push_str(&format!(
         "\n{verdict}\n{}\n",
@@ -80,8 +131,13 @@ fn page(facts: &[Fact], usable: bool, look: Look) -> String {
     text
 }
 
+fn ways(found: &Found) -> Vec<&str> {
+    found.ways.iter().filter(|way| way.usable).map(|way| way.backend.as_str()).collect()
+}
+
 fn fact(id: &'static str, title: &'static str, state: State, detail: impl Into<String>) -> Fact {
-    Fact { id, title, state, required: false, detail: detail.into(), fix: None }
+    let (id, title, detail) = (id.into(), title.into(), detail.into());
+    Fact { id, title, state, required: false, detail, fix: None }
 }
 
 fn python(store: Option<&Store>) -> Fact {
@@ -178,42 +234,21 @@ fn is_program(file: &Path) -> bool {
     file.is_file() && rustix::fs::access(file, rustix::fs::Access::EXEC_OK).is_ok()
 }
 
-fn overlay() -> Fact {
-    let kinds = std::fs::read_to_string("/proc/filesystems").unwrap_or_default();
-    if kinds.lines().any(|line| line.trim_start_matches("nodev").trim() == "overlay") {
-        return fact("overlay", "overlay file system", State::Ok, "known to the kernel");
-    }
-    let detail = "not loaded; only container backends need it";
-    Fact {
-        fix: Some("sudo modprobe overlay".to_owned()),
-        ..fact("overlay", "overlay file system", State::Degraded, detail)
-    }
+/// What the other ways of making sandboxes have here: the first is this platform's own, whose walls `jail` tries. Nothing of
+/// it is missed where code runs without it.
+fn others(interpreter: &Interpreter) -> Vec<Probe> {
+    interpreter.backends().iter().skip(1).map(|backend| backend.probe()).collect()
 }
 
-fn containers() -> Fact {
-    let mut sockets = vec![PathBuf::from("/var/run/docker.sock"), PathBuf::from("/run/podman/podman.sock")];
-    if let Some(dir) = std::env::var_os("XDG_RUNTIME_DIR") {
-        sockets.push(Path::new(&dir).join("docker.sock"));
-        sockets.push(Path::new(&dir).join("podman/podman.sock"));
-    }
-    if let Some(host) =
-        std::env::var("DOCKER_HOST").ok().as_deref().and_then(|host| host.strip_prefix("unix://"))
-    {
-        sockets.insert(0, PathBuf::from(host));
-    }
-    let there: Vec<&PathBuf> = sockets.iter().filter(|socket| socket.exists()).collect();
-    let open = there.iter().find(|socket| std::os::unix::net::UnixStream::connect(socket).is_ok());
-    let (id, title) = ("containers", "Docker or Podman");
-    match (open, there.first()) {
-        (Some(socket), _) => fact(id, title, State::Ok, socket.display().to_string()),
-        (None, Some(socket)) => Fact {
-            fix: Some(
-                "sudo usermod -aG docker $USER (which is as good as root), or rootless Podman".to_owned(),
-            ),
-            ..fact(id, title, State::Degraded, format!("{} does not answer us", socket.display()))
-        },
-        (None, None) => fact(id, title, State::Degraded, "no socket; only container backends need one"),
-    }
+fn told(probe: &Probe) -> impl Iterator<Item = Fact> {
+    probe.checks.iter().map(|check| Fact {
+        id: format!("{}_{}", probe.backend, check.name.to_lowercase()).into(),
+        title: format!("{} {}", probe.backend, check.name).into(),
+        state: if check.holds { State::Ok } else { State::Degraded },
+        required: false,
+        detail: check.found.clone(),
+        fix: check.remedy.clone(),
+    })
 }
 
 #[cfg(test)]
@@ -231,7 +266,8 @@ mod tests {
                 ..fact("b", "second one", State::Missing, "gone")
             },
         ];
-        let text = page(&facts, false, Look { terminal: false, colour: false });
+        let found = Found { facts: facts.into(), ways: Vec::new(), usable: false };
+        let text = page(&found, Look { terminal: false, colour: false });
         assert!(text.starts_with("✓ ok       first       fine\n✗ missing  second one  gone\n"), "{text}");
         assert!(text.contains("  second one  do it\n") && text.contains("no code can run here"), "{text}");
     }

@@ -6,7 +6,6 @@ use super::upload::Uploads;
 use crate::render::progress::Bar;
 use interpreter::template::{PythonError, Store, Template, TemplateError};
 use interpreter::{Caller, Error, ExecuteRequest, Execution, Interpreter, Sandbox, SandboxRequest, Settings};
-use policy::Policy;
 use std::sync::Arc;
 
 /// An interpreter whose template is ready.
@@ -19,14 +18,13 @@ pub struct Live {
 
 impl Live {
     /// Makes the request's template ready where it is not. Starts nothing.
-    pub async fn open(site: &Site, request: &SandboxRequest, policy: &Arc<Policy>) -> Done<Live> {
-        let template = match &request.template {
-            Some(name) => Some(ensure(site.store()?, name.clone()).await?),
-            None => None,
-        };
-        let (backend, policy) = (request.backend.clone(), policy.clone());
-        let settings = Settings { backend, policy, ..Settings::new(site.data_dir()?) };
+    pub async fn open(site: &Site, request: &SandboxRequest, settings: Settings) -> Done<Live> {
         let interpreter = Interpreter::open(settings).map_err(failure)?;
+        let shown = interpreter.shows_templates(request.backend.as_deref()).map_err(failure)?;
+        let template = match request.template.clone() {
+            Some(name) if shown => Some(ensure(site.store()?, name).await?),
+            _ => None,
+        };
         Ok(Live { interpreter, caller: Caller::local(), _template: template })
     }
 

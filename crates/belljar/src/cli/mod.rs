@@ -9,8 +9,9 @@ mod download;
 mod editor;
 pub mod failure;
 mod key;
-mod live;
+pub mod live;
 mod log;
+mod mcp;
 mod model;
 mod options;
 mod pick;
@@ -54,6 +55,7 @@ enum Command {
     Log(log::LogArgs),
     Template(template::TemplateArgs),
     Policy(policy::PolicyArgs),
+    Mcp(Box<mcp::McpArgs>),
 }
 
 impl Command {
@@ -62,8 +64,8 @@ impl Command {
         match self {
             Command::Ask(args) => args.json || args.events,
             Command::Run(args) => args.json || args.events,
-            Command::Repl(_) | Command::Serve(_) => false,
             Command::Key(args) => args.json(),
+            Command::Repl(_) | Command::Mcp(_) | Command::Serve(_) => false,
             Command::Doctor(args) => args.json,
             Command::Log(args) => args.json(),
             Command::Template(args) => args.json(),
@@ -100,6 +102,7 @@ fn carry_out(cli: Cli) -> Done {
         Command::Log(args) => log::log(&args, &site),
         Command::Template(args) => template::template(&args, &site),
         Command::Policy(args) => policy::policy(&args, &site),
+        Command::Mcp(args) => mcp::mcp(&args, &site),
     };
     site.close();
     done

@@ -1,16 +1,18 @@
-//! What `run`, `repl` and `ask` share on the command line, turned into a request.
+//! What `run`, `repl`, `ask` and `mcp` share on the command line, turned into a request.
 
+use super::Site;
 use super::failure::{Done, Failure};
-use interpreter::SandboxRequest;
+use interpreter::{OciSettings, SandboxRequest, Settings};
 use protocol::{Limits, Require, parse_size};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// How the sandbox shall be.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Sandbox")]
 pub struct SandboxArgs {
     /// What is installed: python, data, code-interpreter, full [default: run: the smallest that has what the code
-    /// imports; repl: python; ask: code-interpreter]
+    /// imports; repl: python; ask, mcp: code-interpreter]
     #[arg(long, value_name = "NAME")]
     pub template: Option<String>,
     /// Wall time of an execution [default: 30]
@@ -31,9 +33,15 @@ pub struct SandboxArgs {
     /// A variable of the environment (repeatable)
     #[arg(long, value_name = "K=V")]
     pub env: Vec<String>,
-    /// How sandboxes are made [default: the first that works here]
+    /// How sandboxes are made: native, oci [default: the first that works here]
     #[arg(long, value_name = "NAME")]
     pub backend: Option<String>,
+    /// The image of containers [default: one that is made of the template]
+    #[arg(long, value_name = "IMAGE")]
+    pub image: Option<String>,
+    /// The engine's runtime for containers: runc, crun, runsc, kata, … [default: the engine's own choice]
+    #[arg(long, value_name = "NAME")]
+    pub runtime: Option<String>,
     /// Refuse to run below this isolation: shared-kernel, user-kernel, wasm, vm, remote, or weak, standard, full
     #[arg(long, value_name = "LEVEL")]
     pub require: Option<String>,
@@ -51,6 +59,23 @@ impl SandboxArgs {
             require,
             backend: self.backend.clone(),
         })
+    }
+
+    /// How the interpreter is set up, with what the configuration says where these say nothing.
+    pub fn settings(&self, site: &Site) -> Done<Settings> {
+        let mut settings = configured(site)?;
+        settings.backend = self.backend.clone().or(settings.backend);
+        settings.oci.image = self.image.clone().or(settings.oci.image);
+        settings.oci.runtime = self.runtime.clone().or(settings.oci.runtime);
+        let oci = settings.backend.as_deref() == Some("oci");
+        if let Some(flag) =
+            [("image", &self.image), ("runtime", &self.runtime)].iter().find(|(_, set)| set.is_some())
+            && !oci
+        {
+            let message = format!("use --{} without containers", flag.0);
+            return Err(Failure::usage("backend", message).hint("add --backend oci"));
+        }
+        Ok(settings)
     }
 
     fn limits(&self) -> Done<Limits> {
@@ -96,6 +121,26 @@ impl SandboxArgs {
         });
         pairs.collect()
     }
+}
+
+/// How the interpreter is set up, as the configuration says.
+pub fn configured(site: &Site) -> Done<Settings> {
+    let config = site.config()?.backend;
+    let mut settings = Settings::new(site.data_dir()?);
+    settings.backend = config.default;
+    settings.oci = engines(config.oci);
+    Ok(settings)
+}
+
+/// The places in which this user's environment says that engines listen, first.
+pub fn engines(mut oci: OciSettings) -> OciSettings {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let host = set("DOCKER_HOST").and_then(|host| host.to_str()?.strip_prefix("unix://").map(PathBuf::from));
+    let folder = set("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let own =
+        folder.iter().flat_map(|folder| [folder.join("docker.sock"), folder.join("podman/podman.sock")]);
+    oci.sockets.extend(host.into_iter().chain(own));
+    oci
 }
 
 fn wrong(flag: &str, given: &str, why: &str) -> Failure {

@@ -14,7 +14,7 @@ use super::policy;
 use super::signals::Signals;
 use super::upload::Uploads;
 use super::view::{Reader, Source, View};
-use interpreter::{Context, ExecuteRequest, Place, Sandbox, SandboxRequest};
+use interpreter::{Context, ExecuteRequest, Place, Sandbox, SandboxRequest, Settings};
 use protocol::{Isolation, Language, Outcome};
 use rustyline::Helper;
 use rustyline::completion::Completer;
@@ -50,10 +50,11 @@ pub fn repl(args: &ReplArgs, site: &Site) -> Done {
     let template = args.sandbox.template.clone().unwrap_or_else(|| "python".to_owned());
     let request = args.sandbox.request(&template)?;
     uploads.check(&request.limits)?;
+    let settings = Settings { policy: policy.clone(), ..args.sandbox.settings(site)? };
     let mut signals = site.runtime.block_on(async { Signals::listen(terminal_keeper()) })?;
     let mut view = View::new(Reader::Person, None, &template);
     let (live, sandbox) = site.runtime.block_on(async {
-        let live = signals.unless(Live::open(site, &request, &policy)).await?;
+        let live = signals.unless(Live::open(site, &request, settings)).await?;
         let sandbox = signals.unless(live.sandbox(request.clone(), &uploads)).await?;
         Ok((live, sandbox))
     })?;

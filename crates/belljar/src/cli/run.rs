@@ -10,7 +10,7 @@ use super::upload::Uploads;
 use super::view::{Reader, Source, View};
 use super::{Site, live::Live, policy};
 use bytes::Bytes;
-use interpreter::{ExecuteRequest, Place, Stdin};
+use interpreter::{ExecuteRequest, Place, Settings, Stdin};
 use std::ffi::OsString;
 use std::io::Read;
 use std::path::PathBuf;
@@ -88,9 +88,10 @@ pub fn run(args: &RunArgs, site: &Site) -> Done {
         view.screen
             .note(&format!("template {name}, because of `import {module}` (--template NAME decides)"))?;
     }
+    let settings = Settings { policy: policy.clone(), ..args.sandbox.settings(site)? };
     site.runtime.block_on(async {
         let mut signals = Signals::listen(|| {})?;
-        let live = signals.unless(Live::open(site, &request, &policy)).await?;
+        let live = signals.unless(Live::open(site, &request, settings)).await?;
         // Files before or after need a sandbox that is there before and after. Denied code needs none.
         let place = if denied || uploads.entries.is_empty() && args.out.is_none() {
             Place::Fresh(request)

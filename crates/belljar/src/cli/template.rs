@@ -2,14 +2,17 @@
 
 use super::Site;
 use super::failure::{Done, Failure};
-use super::live::template_failure;
+use super::live::{failure, template_failure};
+use super::options::configured;
 use crate::render::{
     self,
     progress::Bar,
+    spinner::Spinner,
     table::aligned,
     terminal::{BOLD, FAINT, GREEN, Look, size},
 };
-use interpreter::template::Listing;
+use interpreter::Interpreter;
+use interpreter::template::{Listing, Template};
 use serde_json::{Value, json};
 
 /// Build, list, show or remove templates.
@@ -29,6 +32,9 @@ enum Command {
         /// Build again what is there
         #[arg(long)]
         force: bool,
+        /// Make an image for containers of each, too
+        #[arg(long)]
+        image: bool,
     },
     /// List all templates
     List {
@@ -63,7 +69,10 @@ impl TemplateArgs {
 /// Carries out one of them.
 pub fn template(args: &TemplateArgs, site: &Site) -> Done {
     match &args.command {
-        Command::Build { names, force } => build(names, *force, site)?,
+        Command::Build { names, force, image } => {
+            let images = image.then(|| Images::open(*force, site)).transpose()?;
+            build(names, *force, images.as_ref(), site)?;
+        }
         Command::List { json } => list(*json, site)?,
         Command::Show { name, json } => show(name, *json, site)?,
         Command::Remove { names } => remove(names, site)?,
@@ -71,7 +80,7 @@ pub fn template(args: &TemplateArgs, site: &Site) -> Done {
     Ok(0)
 }
 
-fn build(names: &[String], force: bool, site: &Site) -> Done<()> {
+fn build(names: &[String], force: bool, images: Option<&Images<'_>>, site: &Site) -> Done<()> {
     let store = site.store()?;
     let smallest = [store.recipes().first().map(|recipe| recipe.name.to_owned()).unwrap_or_default()];
     for name in if names.is_empty() { &smallest[..] } else { names } {
@@ -86,8 +95,35 @@ fn build(names: &[String], force: bool, site: &Site) -> Done<()> {
             template.python_version
         );
         render::print(&line)?;
+        if let Some(images) = images {
+            images.make(&template)?;
+        }
     }
     Ok(())
+}
+
+/// Makes images in the engine that the configuration names.
+struct Images<'a> {
+    interpreter: Interpreter,
+    again: bool,
+    site: &'a Site,
+}
+
+impl Images<'_> {
+    fn open(again: bool, site: &Site) -> Done<Images<'_>> {
+        let interpreter = Interpreter::open(configured(site)?).map_err(failure)?;
+        Ok(Images { interpreter, again, site })
+    }
+
+    fn make(&self, template: &Template) -> Done<()> {
+        let mut spinner = Spinner::new(true);
+        spinner.show(&format!("image of template {}: packing it for the engine", template.name));
+        let name =
+            self.site.runtime.block_on(self.interpreter.image(template, self.again)).map_err(failure)?;
+        spinner.clear();
+        let look = Look::stdout();
+        render::print(&format!("{} image {name}\n", look.paint(GREEN, "ready:")))
+    }
 }
 
 fn list(json: bool, site: &Site) -> Done<()> {

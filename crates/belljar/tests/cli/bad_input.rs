@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
 /// Arguments after `run`, the code for programs, a part of the message, the exit code.
-const CASES: [(&[&str], &str, &str, i32); 29] = [
+const CASES: [(&[&str], &str, &str, i32); 31] = [
     (&[], "no_code", "cannot run: no code was given", 2),
     (&["-c", ""], "empty_code", "cannot run empty code", 2),
     (&["-c", " \n\t"], "empty_code", "cannot run empty code", 2),
@@ -37,6 +37,8 @@ const CASES: [(&[&str], &str, &str, i32); 29] = [
         "/dev/null/x",
         2,
     ),
+    (&["-c", "1", "--image", "x"], "backend", "cannot use --image without containers", 2),
+    (&["-c", "1", "--backend", "native", "--runtime", "x"], "backend", "--runtime without containers", 2),
     (&["-", "--stdin"], "stdin_twice", "both the code and its input", 2),
     (&["-c", "1", "--bogus"], "usage", "--bogus", 2),
     (&["-c", "1", "file.py"], "usage", "cannot be used with", 2),
@@ -118,18 +120,9 @@ fn doctor_tells_the_same_to_people_and_programs() {
         let state = fact["state"].as_str().unwrap();
         assert!(["ok", "degraded", "missing"].contains(&state), "{fact}");
     }
-    for id in [
-        "kernel",
-        "user_namespaces",
-        "seccomp",
-        "landlock",
-        "cgroup",
-        "kvm",
-        "overlay",
-        "containers",
-        "python",
-        "disk",
-    ] {
+    for id in
+        ["kernel", "user_namespaces", "seccomp", "landlock", "cgroup", "kvm", "oci_engine", "python", "disk"]
+    {
         assert!(facts.iter().any(|fact| fact["id"] == id), "{id}");
     }
 }

@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 static STARTING: Mutex<()> = Mutex::new(());
 
 thread_local! {
-    /// What the next guest is told to hold its memory below, in bytes.
-    static WATCH: std::cell::Cell<Option<u64>> = const { std::cell::Cell::new(None) };
+    /// What the next guest is told beside the usual.
+    static MORE: std::cell::RefCell<serde_json::Map<String, serde_json::Value>> = std::cell::RefCell::default();
 }
 
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -85,12 +85,19 @@ impl Host {
         Some(Host::start_as(&[&unshare[..], &[mount]].concat(), false))
     }
 
-    /// The same, told to hold the memory of everything below this.
-    pub fn as_watch(memory_bytes_max: u64) -> Option<Host> {
-        WATCH.set(Some(memory_bytes_max));
+    /// The same, told this as well.
+    pub fn as_pid_one_with(more: serde_json::Value) -> Option<Host> {
+        MORE.set(more.as_object().unwrap().clone());
         let host = Host::as_pid_one();
-        WATCH.set(None);
+        MORE.take();
         host
+    }
+
+    /// The same, with a zygote that it starts itself.
+    pub fn with_own_zygote() -> Option<Host> {
+        let argv = ["python3", &script("zygote.py"), "own"];
+        let env = [["PATH", "/usr/local/bin:/usr/bin:/bin"]];
+        Host::as_pid_one_with(serde_json::json!({ "own_zygote": { "argv": argv, "env": env } }))
     }
 
     fn start_as(before: &[&str], zygote: bool) -> Host {
@@ -106,9 +113,7 @@ impl Host {
         let mut fds = serde_json::json!({
             "stream": theirs.as_raw_fd(), "workspace": dir.join("workspace"), "tmp": dir.join("tmp"),
         });
-        if let Some(bytes) = WATCH.get() {
-            fds["memory_bytes_max"] = bytes.into();
-        }
+        MORE.with_borrow(|more| fds.as_object_mut().unwrap().extend(more.clone()));
         let (zygote, socket) = zygote.then(start_zygote).unzip();
         if let Some(socket) = &socket {
             rustix::io::fcntl_setfd(socket, rustix::io::FdFlags::empty()).unwrap();
@@ -117,7 +122,7 @@ impl Host {
         let argv = [before, &[env!("CARGO_BIN_EXE_belljar-guest"), "init"]].concat();
         let child = Command::new(argv[0])
             .args(&argv[1..])
-            .env("BELLJAR_FDS", fds.to_string())
+            .env("BELLJAR_START", fds.to_string())
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("WORKSPACE", dir.join("workspace"))
             .stdin(Stdio::null())

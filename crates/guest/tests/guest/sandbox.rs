@@ -77,7 +77,7 @@ fn a_full_disk_is_an_error_and_leaves_no_half_file() {
 
 #[test]
 fn memory_that_nobody_else_limits_is_watched() {
-    let Some(mut host) = Host::as_watch(150 << 20) else {
+    let Some(mut host) = Host::as_pid_one_with(serde_json::json!({ "memory_bytes_max": 150 << 20 })) else {
         return;
     };
     let context = host.python();
@@ -101,4 +101,21 @@ fn memory_that_nobody_else_limits_is_watched() {
     assert_eq!(host.collect(&execution).end, Some(End::OutOfMemory));
     let next = host.python();
     assert_eq!(host.run(&next, "print('next')").stdout, b"next\n");
+}
+
+#[test]
+fn processes_that_nobody_else_limits_are_counted() {
+    let Some(mut host) = Host::as_pid_one_with(serde_json::json!({ "pids_max": 12 })) else {
+        return;
+    };
+    let context = host.python();
+    let few = "import os, time\nfor _ in range(4):\n    if os.fork() == 0: time.sleep(1); os._exit(0)\ntime.sleep(1)";
+    assert_eq!(host.run(&context, few).end, ok());
+    let many = "import threading, time\nfor _ in range(40): threading.Thread(target=time.sleep, args=(60,)).start()\ntime.sleep(60)";
+    assert_eq!(host.run(&context, many).end, Some(End::TooManyProcesses));
+    assert_eq!(host.ended(&context).2, Some(11));
+    let execution = host.command("for i in $(seq 40); do sleep 60 & done; wait", false);
+    assert_eq!(host.collect(&execution).end, Some(End::TooManyProcesses));
+    let next = host.python();
+    assert_eq!(host.run(&next, "print(1)").stdout, b"1\n");
 }

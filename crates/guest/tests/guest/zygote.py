@@ -1,4 +1,7 @@
-"""A zygote that forks and then runs the small honest driver. Its socket is the descriptor in the first argument."""
+"""A zygote that forks and then runs the small honest driver.
+
+Its socket is the descriptor in the first argument, or comes in the first packet on descriptor 3 where that is `own`.
+"""
 
 import array
 import json
@@ -8,7 +11,13 @@ import signal
 import socket
 import sys
 
-sock = socket.socket(fileno=int(sys.argv[1]))
+if sys.argv[1] == "own":
+    control = socket.socket(fileno=3)
+    packet, ancillary, _, _ = control.recvmsg(1 << 19, socket.CMSG_SPACE(64))
+    assert json.loads(packet)["fds"] == ["socket"] and json.loads(packet)["enter"]
+    sock = socket.socket(fileno=array.array("i", ancillary[0][2])[0])
+else:
+    sock = socket.socket(fileno=int(sys.argv[1]))
 children = {}
 wake_read, wake_write = socket.socketpair()
 wake_write.setblocking(False)

@@ -1,17 +1,22 @@
-//! How fast sandboxes, contexts and executions are, in process: one row of JSON a line, read by `cargo xtask bench run`.
+//! How fast sandboxes, contexts and executions are, in process: one row of JSON a line, read by `cargo xtask bench`.
 //!
-//! A row that cannot be measured says why instead of numbers. Judging and printing are left to xtask.
+//! Words select rows by their names; `walls SAMPLES [SUBJECT…]` measures every kind of wall instead (`walls`). A row that
+//! cannot be measured says why instead of numbers. Judging and printing are left to xtask.
 
+#[path = "../../tests/shared/containers.rs"]
+mod containers;
 mod memory;
 mod peer;
+mod plain;
 mod row;
 mod scene;
+#[path = "../../tests/shared/subject.rs"]
+mod subject;
+mod walls;
 
-use interpreter::Preload;
-use row::{Goal, Measured, Pair};
+use row::{Goal, Head, Measured, Pair};
 use scene::Scene;
 use std::path::Path;
-use std::time::Instant;
 
 const SMALL: &str = "print(2+2)";
 const SMALL_PRINTS: &str = "4\n";
@@ -30,41 +35,50 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.expect("a runtime starts");
     let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    if let [walls, samples, subjects @ ..] = wanted.as_slice()
+        && walls == "walls"
+    {
+        let samples = samples.parse().expect("a number of samples follows `walls`");
+        return runtime.block_on(walls::measure(samples, subjects));
+    }
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|word| name.contains(word.as_str()));
+    let print = |name, unit, goal, measured| {
+        row::print(&Head { wall: None, name, unit, goal: Some(goal) }, measured);
+    };
     if is_wanted("fresh") {
         let name = "fresh sandbox, `print(2+2)`";
-        row::print(name, "ms", Goal::RatioMax(1.2), runtime.block_on(fresh()));
+        print(name, "ms", Goal::RatioMax(1.2), runtime.block_on(fresh()));
     }
     if is_wanted("pandas") {
         let name = "fresh sandbox, pandas, numpy, pyplot";
-        row::print(name, "ms", Goal::RatioMax(0.05), runtime.block_on(pandas()));
+        print(name, "ms", Goal::RatioMax(0.05), runtime.block_on(pandas()));
     }
     if is_wanted("live") {
-        row::print("live context, `1+1`", "ms", Goal::Max(1.0), runtime.block_on(live()));
+        print("live context, `1+1`", "ms", Goal::Max(1.0), runtime.block_on(live()));
     }
     if is_wanted("memory") {
-        row::print("idle sandbox with pandas, USS", "MiB", Goal::Max(8.0), runtime.block_on(uss()));
+        print("idle sandbox with pandas, USS", "MiB", Goal::Max(8.0), runtime.block_on(uss()));
     }
 }
 
 /// A sandbox and a context of their own from a warm zygote, request to outcome, against a bare `python3`.
 async fn fresh() -> Measured {
-    let scene = Scene::open("python", Preload::Full)?;
+    let scene = Scene::open("native", "python")?;
     for _ in 0..WARM_UP {
         scene.fresh(SMALL, SMALL_PRINTS).await?;
     }
     let python = Path::new("/usr/bin/python3");
     let mut pair = Pair::against("/usr/bin/python3 -c");
     for _ in 0..FRESH_ROUNDS {
-        pair.ours.push(scene.fresh(SMALL, SMALL_PRINTS).await?);
-        pair.peers.push(peer::python(python, SMALL, SMALL_PRINTS)?);
+        pair.ours(scene.fresh(SMALL, SMALL_PRINTS).await);
+        pair.peers(peer::python(python, SMALL, SMALL_PRINTS));
     }
     Ok(pair)
 }
 
 /// The same with pandas, numpy and pyplot, against a bare `python` of the same template.
 async fn pandas() -> Measured {
-    let scene = Scene::open("data", Preload::Full)?;
+    let scene = Scene::open("native", "data")?;
     let python = scene.template_python()?;
     for _ in 0..WARM_UP {
         scene.fresh(PANDAS, PANDAS_PRINTS).await?;
@@ -72,9 +86,9 @@ async fn pandas() -> Measured {
     peer::python(&python, PANDAS, PANDAS_PRINTS)?;
     let mut pair = Pair::against("python of the same template");
     for round in 0..PANDAS_ROUNDS {
-        pair.ours.push(scene.fresh(PANDAS, PANDAS_PRINTS).await?);
+        pair.ours(scene.fresh(PANDAS, PANDAS_PRINTS).await);
         if round % (PANDAS_ROUNDS / PANDAS_PEER_ROUNDS) == 0 {
-            pair.peers.push(peer::python(&python, PANDAS, PANDAS_PRINTS)?);
+            pair.peers(peer::python(&python, PANDAS, PANDAS_PRINTS));
         }
     }
     Ok(pair)
@@ -82,28 +96,26 @@ async fn pandas() -> Measured {
 
 /// A round trip in a context that lives.
 async fn live() -> Measured {
-    let scene = Scene::open("python", Preload::Full)?;
+    let scene = Scene::open("native", "python")?;
     let context = scene.context().await?;
     for _ in 0..WARM_UP * 10 {
         scene.one_and_one(&context).await?;
     }
     let mut pair = Pair::default();
     for _ in 0..LIVE_ROUNDS {
-        let start = Instant::now();
-        scene.one_and_one(&context).await?;
-        pair.ours.push(start.elapsed().as_secs_f64() * 1000.0);
+        pair.ours(scene.one_and_one(&context).await);
     }
     Ok(pair)
 }
 
 /// Private memory of everything in a sandbox whose only context has imported pandas and waits.
 async fn uss() -> Measured {
-    let scene = Scene::open("data", Preload::Full)?;
+    let scene = Scene::open("native", "data")?;
     let mut pair = Pair::default();
     for _ in 0..MEMORY_ROUNDS {
         let context = scene.context().await?;
         scene.run(&context, "import pandas").await?;
-        pair.ours.push(memory::private_mib()?);
+        memory::private_mib()?.into_iter().for_each(|sample| pair.ours(Ok(sample)));
         context.sandbox().destroy().await;
     }
     Ok(pair)

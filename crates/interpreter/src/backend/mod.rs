@@ -2,8 +2,12 @@
 //!
 //! What a sandbox can do is the guest's; what it means is the rest of this crate's.
 
+pub(crate) mod driver;
 pub mod fake;
 pub mod native;
+pub mod oci;
+pub(crate) mod owner;
+mod zygote;
 
 pub use crate::template::Template as TemplateRoot;
 use crate::{Settings, template::Template};
@@ -29,6 +33,19 @@ pub trait Backend: Send + Sync {
     /// Whether its sandboxes show a template; where they do not, none is built for them.
     fn uses_templates(&self) -> bool {
         true
+    }
+
+    /// Makes ready ahead of time what sandboxes with a template need beside it; `again` also where it is there already.
+    /// Gives its name, where it has one.
+    ///
+    /// # Errors
+    /// As with [`Backend::start`].
+    fn prepare<'a>(
+        &'a self,
+        _template: &'a Template,
+        _again: bool,
+    ) -> Later<'a, Result<Option<String>, StartError>> {
+        Box::pin(async { Ok(None) })
     }
 
     /// What this host gives to this backend.
@@ -116,6 +133,13 @@ pub struct StartError {
     pub hint: Option<String>,
 }
 
+impl StartError {
+    /// Without a hint.
+    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> StartError {
+        StartError { code, message: message.into(), hint: None }
+    }
+}
+
 /// What a host gives to a backend.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Probe {
@@ -148,5 +172,5 @@ pub struct Check {
 
 /// The backends of this platform, the preferred first.
 pub(crate) fn all(settings: &Settings) -> Vec<Arc<dyn Backend>> {
-    vec![Arc::new(native::Native::new(settings.data_dir.clone()))]
+    vec![Arc::new(native::Native::new(settings.data_dir.clone())), Arc::new(oci::Oci::new(settings))]
 }

@@ -20,7 +20,7 @@ pub(super) const REMOVING: &str = ".removing-";
 const RETRY: Duration = Duration::from_millis(100);
 
 /// Takes the lock file exclusively. Calls `waiting` each time that another process turns out to hold it.
-pub(super) fn take(path: &Path, waiting: &dyn Fn()) -> io::Result<File> {
+pub(crate) fn take(path: &Path, waiting: &dyn Fn()) -> io::Result<File> {
     let file = File::options().create(true).truncate(false).write(true).read(true).open(path)?;
     loop {
         match file.try_lock() {

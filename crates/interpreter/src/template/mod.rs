@@ -6,8 +6,9 @@
 
 mod build;
 mod error;
+pub mod image;
 mod install;
-mod lock;
+pub(crate) mod lock;
 mod python;
 mod recipe;
 mod record;
@@ -47,6 +48,15 @@ pub struct Template {
     /// Hash of the recipe, the lock, the Python and the format of a build.
     pub hash: String,
     _in_use: Arc<File>,
+}
+
+impl Template {
+    /// Its `site-packages` on this host.
+    pub fn packages(&self) -> PathBuf {
+        let mut parts = self.python_version.split('.');
+        let version = [parts.next(), parts.next()].map(Option::unwrap_or_default).join(".");
+        self.root.join(format!("lib/python{version}/site-packages"))
+    }
 }
 
 /// Where a build is.

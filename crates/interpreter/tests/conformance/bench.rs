@@ -1,32 +1,31 @@
 //! A backend under test, and short ways to run code on it.
 
+use crate::subject;
 use interpreter::{
     Caller, Context, ContextRequest, ExecuteRequest, Interpreter, Place, Preload, Sandbox, SandboxRequest,
-    Settings, template::Store,
+    template::Store,
 };
 use protocol::{Category, Language, Limits, Outcome, Status};
-use std::{io::Write, path::PathBuf, sync::Arc};
+use std::{io::Write, sync::Arc};
 
 /// A backend under test.
 pub struct Bench {
     pub interpreter: Interpreter,
     /// The running test, as the test program names it.
     pub test: &'static str,
+    subject: &'static str,
     template: &'static str,
 }
 
 impl Bench {
     /// Opens it; `None` where it cannot run on this host.
-    pub async fn open(backend: &str, test: &'static str) -> Option<Bench> {
-        let bench = Bench { interpreter: interpreter(backend, Preload::Lazy), test, template: "python" };
-        let found = bench.interpreter.backends().iter().find(|found| found.name() == backend).unwrap();
-        let probe = found.probe();
-        if !probe.usable {
-            let lacks = probe.checks.iter().filter(|check| check.needed && !check.holds);
-            let lacks: Vec<&str> = lacks.map(|check| check.name.as_str()).collect();
-            skip(backend, test, &format!("{backend} cannot run here: {}", lacks.join(", ")));
+    pub async fn open(subject: &'static str, test: &'static str) -> Option<Bench> {
+        let interpreter = subject::open(subject, Preload::Lazy);
+        if let Some((what, why)) = subject::hindrance(subject, &interpreter) {
+            skip(what, test, &why);
             return None;
         }
+        let bench = Bench { interpreter, subject, test, template: "python" };
         match bench.interpreter.create_sandbox(&Caller::local(), bench.request(Limits::default())).await {
             Ok(_) => Some(bench),
             Err(error) if error.code() == "offline" => {
@@ -39,13 +38,13 @@ impl Bench {
 
     /// The same backend with a larger template, imported ahead of time; `None` where it is not built.
     pub async fn with(&self, template: &'static str) -> Option<Bench> {
-        let built = Store::open(data_dir()).unwrap().list();
+        let built = Store::open(subject::data_dir()).unwrap().list();
         if !built.iter().any(|found| found.recipe.name == template && found.built.is_some()) {
             skip("python", self.test, &format!("`belljar template build {template}` was not run"));
             return None;
         }
-        let backend = self.python(Limits::default()).await.sandbox().isolation().backend;
-        Some(Bench { interpreter: interpreter(&backend, Preload::Full), test: self.test, template })
+        let interpreter = subject::open(self.subject, Preload::Full);
+        Some(Bench { interpreter, subject: self.subject, test: self.test, template })
     }
 
     /// What a sandbox of this bench is asked for with.
@@ -119,17 +118,6 @@ impl Bench {
 /// The kind of an outcome's error.
 pub fn category(outcome: &Outcome) -> Option<Category> {
     outcome.error.as_ref().map(|error| error.category)
-}
-
-fn interpreter(backend: &str, preload: Preload) -> Interpreter {
-    let settings = Settings { backend: Some(backend.to_owned()), preload, ..Settings::new(data_dir()) };
-    Interpreter::open(settings).unwrap()
-}
-
-/// Where `cargo xtask test` keeps templates.
-fn data_dir() -> PathBuf {
-    let beside = || PathBuf::from(env!("CARGO_TARGET_TMPDIR")).with_file_name("belljar");
-    std::env::var_os("BELLJAR_DATA_DIR").map_or_else(beside, PathBuf::from)
 }
 
 fn skip(what: &str, test: &str, why: &str) {

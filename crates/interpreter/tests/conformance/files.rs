@@ -23,12 +23,13 @@ pub async fn in_and_out(bench: Bench) {
     paths.sort_unstable();
     assert_eq!(paths, ["deep", "deep/er", "flat.bin"]);
     files.remove("deep").await.unwrap();
-    for (error, errno) in [
-        (files.stat("deep").await.unwrap_err(), 2),
-        (files.write("/usr/x", &b"x"[..], 0o644).await.unwrap_err(), 30),
+    // Kernels differ in what they look at first: that nothing can be written there, or that this user may not.
+    for (error, expected) in [
+        (files.stat("deep").await.unwrap_err(), [2, 2]),
+        (files.write("/usr/x", &b"x"[..], 0o644).await.unwrap_err(), [30, 13]),
     ] {
         let Error::File(file) = &error else { panic!("{error:?}") };
-        assert_eq!(file.errno(), Some(errno), "{error}");
+        assert!(file.errno().is_some_and(|errno| expected.contains(&errno)), "{error}");
     }
 }
 

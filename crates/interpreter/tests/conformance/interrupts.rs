@@ -84,6 +84,25 @@ pub async fn dropped_executions_stop(bench: Bench) {
     assert_eq!(bench.print(&context, "print(x)").await, "5\n");
 }
 
+pub async fn killed_contexts_leave_no_process(bench: Bench) {
+    let context = bench.python(Limits::default()).await;
+    let beside = context.sandbox().create_context(ContextRequest::default()).await.unwrap();
+    bench.print(&beside, "y = 'beside'").await;
+    let code = "import subprocess\nchild = subprocess.Popen(['sleep', '60'], start_new_session=True)\nopen('pid', 'w').write(str(child.pid))\n\
+                print('begun', flush=True)\nwhile True:\n    try: child.wait()\n    except BaseException: pass";
+    let execution = begun(&bench, &context, code).await;
+    let since = std::time::Instant::now();
+    context.kill();
+    let outcome = execution.outcome().await;
+    assert_eq!((outcome.status, outcome.context_alive), (Status::Killed, false), "{outcome:?}");
+    assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
+    assert!(!context.is_alive());
+    let gone = "import os, time\nfor _ in range(100):\n    if not os.path.exists('/proc/' + open('pid').read()): break\n    time.sleep(0.05)\n\
+                print(y, os.path.exists('/proc/' + open('pid').read()))";
+    assert_eq!(bench.print(&beside, gone).await, "beside False\n");
+    context.kill();
+}
+
 pub async fn other_languages_are_interrupted(bench: Bench) {
     for (language, wait, state, told) in [
         (Language::Bash, "x=1; echo begun; while :; do :; done", "echo $x", "1\n"),

@@ -120,7 +120,7 @@ pub async fn isolation_is_told(bench: Bench) {
     assert_eq!(outcome.status, Status::Ok, "{outcome:?}");
     let isolation = outcome.isolation.unwrap();
     for wall in [Wall::UserNs, Wall::MountNs, Wall::PidNs, Wall::NetNs, Wall::Seccomp, Wall::CapsDropped] {
-        assert!(isolation.walls.contains(&wall), "{wall}");
+        assert!(isolation.walls.contains(&wall), "{wall}: {isolation:?}");
     }
     assert_eq!(isolation.walls.len() + isolation.missing.len(), Wall::ALL.len());
     assert!(outcome.usage.wall_ms > 0.0);

@@ -1,10 +1,12 @@
-//! What every backend has to do alike: one body of tests, run once for each backend of this host.
+//! What every backend has to do alike: one body of tests, run once for each backend and runtime of this host.
 //!
-//! A backend that cannot run here is skipped with its reason, and fails where `BELLJAR_REQUIRE` names it.
+//! One that cannot run here is skipped with its reason, and fails where `BELLJAR_REQUIRE` names what is missing.
 
 mod alone;
 mod bench;
 mod commands;
+#[path = "../shared/containers.rs"]
+mod containers;
 mod door;
 mod ends;
 mod figures;
@@ -18,17 +20,22 @@ mod notebook;
 mod results;
 mod state;
 mod streams;
+#[path = "../shared/subject.rs"]
+mod subject;
+mod traces;
 mod transfers;
 
-macro_rules! every_backend {
-    ($($area:ident: $($name:ident)*;)*) => {
-        mod native {
+macro_rules! every_test {
+    ([$($subject:ident)*] $areas:tt) => { $(every_test!(@subject $subject $areas);)* };
+    (@subject $subject:ident { $($area:ident: $($name:ident)*;)* }) => {
+        mod $subject {
             $(mod $area {
                 $(
                     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                     async fn $name() {
-                        let test = concat!("native::", stringify!($area), "::", stringify!($name));
-                        if let Some(bench) = crate::bench::Bench::open("native", test).await {
+                        let subject = stringify!($subject);
+                        let test = concat!(stringify!($subject), "::", stringify!($area), "::", stringify!($name));
+                        if let Some(bench) = crate::bench::Bench::open(subject, test).await {
                             crate::$area::$name(bench).await;
                         }
                     }
@@ -38,7 +45,7 @@ macro_rules! every_backend {
     };
 }
 
-every_backend! {
+every_test! { [native oci_runc oci_runsc] {
     state: variables_live_on contexts_do_not_share hundred_cells last_expressions_are_results displays_and_updates;
     notebook: magics_and_commands unicode_everywhere warnings_are_on_stderr large_and_deep_code odd_last_values;
     figures: plots_are_png tables_pictures_and_formulas;
@@ -47,7 +54,7 @@ every_backend! {
         unread_input_stops_no_interrupt below_the_cap_nothing_is_lost late_output_is_nobodys closed_streams_come_back;
     ends: exceptions_with_lines lines_of_other_cells syntax_errors exit_codes imports_that_fail killed_interpreters;
     interrupts: code_sees_the_interrupt deaf_code_harms_only_its_context dropped_executions_stop
-        other_languages_are_interrupted;
+        killed_contexts_leave_no_process other_languages_are_interrupted;
     limits: timeout_then_go_on deaf_code_is_killed cpu_time memory memory_of_a_child memory_of_files processes threads
         open_files full_disk full_of_names;
     files: in_and_out changes_are_listed strange_names refusals directories;
@@ -60,4 +67,4 @@ every_backend! {
         commands_beside_contexts parts_of_files;
     languages: bash_keeps_state bash_errors javascript_keeps_state javascript_errors isolation_is_told;
     leftovers: nothing_grows nothing_stays a_killed_host_leaves_nothing;
-}
+} }

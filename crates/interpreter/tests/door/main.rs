@@ -1,5 +1,7 @@
 //! The one door from outside, with honest fake guests: what edges rely on.
 
+mod pool;
+
 use bytes::Bytes;
 use interpreter::{
     Caller, Context, ContextRequest, Error, ExecuteRequest, Interpreter, Place, Sandbox, SandboxRequest,
@@ -324,4 +326,29 @@ async fn what_a_policy_denies_reaches_no_sandbox() {
         advised.findings.iter().map(|finding| finding.kind).collect::<Vec<_>>(),
         [FindingKind::Advice]
     );
+}
+
+#[tokio::test]
+async fn where_the_first_cannot_raise_its_walls_the_next_is_asked() {
+    let open = |all: &[Fake]| {
+        let backends = all.iter().map(|fake| Arc::new(fake.clone()) as _).collect();
+        Interpreter::with_backends(Settings::new("/nonexistent"), backends).unwrap()
+    };
+    let bare = Fake::honest().called("bare").refusing("walls");
+    let other = Fake::honest().called("other");
+    let interpreter =
+        open(&[bare.clone(), Fake::honest().called("absent").refusing("no_engine"), other.clone()]);
+    for _ in 0..2 {
+        let outcome = outcome(&interpreter, python("print hello", fresh())).await;
+        assert_eq!(
+            (outcome.stdout.as_str(), outcome.isolation.unwrap().backend.as_str()),
+            ("hello\n", "other")
+        );
+    }
+    let named = Place::Fresh(SandboxRequest { backend: Some("bare".into()), ..SandboxRequest::default() });
+    assert_eq!(refused(&interpreter, python("print", named)).await.code(), "walls");
+    let alone = open(std::slice::from_ref(&bare));
+    assert_eq!(refused(&alone, python("print", fresh())).await.code(), "walls");
+    let broken = open(&[Fake::honest().called("full").refusing("cgroup"), other]);
+    assert_eq!(refused(&broken, python("print", fresh())).await.code(), "cgroup", "only missing walls count");
 }

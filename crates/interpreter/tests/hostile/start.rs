@@ -34,7 +34,9 @@ async fn guests_that_must_not_be_talked_to() {
         (never, "guest", "within"),
         (gone, "guest", "went away"),
         (early, "guest", "before it said"),
-        (greeting(1, vec![]), "walls_down", "user_ns"),
+        (greeting(1, vec![]), "walls_down", "mount_ns"),
+        // A kernel user of its own stands in for a user namespace; nothing stands in for both.
+        (greeting(1, without(&[Wall::UserNs])).claiming(&[Wall::Cgroup]), "walls_down", "user_ns"),
         (greeting(1, without(&[Wall::NetNs])), "walls_down", "net_ns"),
         (greeting(1, without(&[Wall::Seccomp, Wall::OwnUid])), "walls_down", "seccomp"),
     ];

@@ -46,9 +46,14 @@ fn mounts() -> Vec<(Version, String, PathBuf)> {
     text.lines().filter_map(parse).collect()
 }
 
-/// This process's own group in a hierarchy: the one with `controller` among its names, or version 2's (`""`).
+/// This process's own group in a hierarchy.
 fn own(controller: &str) -> Option<String> {
-    let text = fs::read_to_string("/proc/self/cgroup").ok()?;
+    group_of("self", controller)
+}
+
+/// A process's group in a hierarchy: the one with `controller` among its names, or version 2's (`""`).
+fn group_of(pid: &str, controller: &str) -> Option<String> {
+    let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
     text.lines().find_map(|line| {
         let mut parts = line.splitn(3, ':').skip(1);
         let (names, path) = (parts.next()?, parts.next()?);
@@ -82,6 +87,22 @@ pub(super) fn parents() -> Option<(Version, Vec<PathBuf>)> {
         }
     }
     Some((Version::V1, found))
+}
+
+/// The directories of the groups in which a process is, where its memory is counted.
+pub(super) fn directories_of(pid: u32) -> Option<(Version, Vec<PathBuf>)> {
+    let mounts = mounts();
+    let group = |version: Version, controller: &str| {
+        let holds = |options: &str| controller.is_empty() || options.split(',').any(|one| one == controller);
+        let found = mounts.iter().find(|(its, options, _)| *its == version && holds(options));
+        Some(found?.2.join(group_of(&pid.to_string(), controller)?)).filter(|path| path.is_dir())
+    };
+    if let Some(memory) = group(Version::V1, NEEDED[0]) {
+        let others = NEEDED[1..].iter().chain(&WANTED).filter_map(|name| group(Version::V1, name));
+        return Some((Version::V1, std::iter::once(memory).chain(others).collect()));
+    }
+    let only = group(Version::V2, "")?;
+    only.join("memory.current").exists().then(|| (Version::V2, vec![only]))
 }
 
 /// This process's own group in version 2.

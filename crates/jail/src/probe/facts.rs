@@ -2,6 +2,7 @@
 
 use crate::{cgroup, identity::Identity, sys};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::fs;
 
 /// How well a fact stands.
@@ -20,9 +21,9 @@ pub enum State {
 #[derive(Debug, Clone, Serialize)]
 pub struct Fact {
     /// A stable name for programs.
-    pub id: &'static str,
+    pub id: Cow<'static, str>,
     /// For people.
-    pub title: &'static str,
+    pub title: Cow<'static, str>,
     /// How well it stands.
     pub state: State,
     /// Without it nothing runs.
@@ -35,7 +36,7 @@ pub struct Fact {
 
 impl Fact {
     fn new(id: &'static str, title: &'static str, state: State, detail: impl Into<String>) -> Fact {
-        Fact { id, title, state, required: false, detail: detail.into(), fix: None }
+        Fact { id: id.into(), title: title.into(), state, required: false, detail: detail.into(), fix: None }
     }
 
     fn required(mut self) -> Fact {

@@ -11,7 +11,7 @@ use crate::render::terminal::harmless;
 use ::policy::Policy;
 use agent::model::{Model, Recorder};
 use agent::{Chat, MakeSandbox, Mode, NoSandbox, Setup};
-use interpreter::{Sandbox, SandboxRequest};
+use interpreter::{Sandbox, SandboxRequest, Settings};
 use journal::Journal;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -44,6 +44,7 @@ pub struct Ready {
     system: Option<String>,
     uploads: Uploads,
     room: SandboxRequest,
+    settings: Settings,
 }
 
 impl Ready {
@@ -54,6 +55,7 @@ impl Ready {
         let room = args.sandbox.request(&template)?;
         uploads.check(&room.limits)?;
         let policy = Arc::new(policy::choose(args.policy.as_deref(), site)?);
+        let settings = Settings { policy: policy.clone(), ..args.sandbox.settings(site)? };
         let system = args.system.as_deref().map(|path| code::text(path, "the instructions")).transpose()?;
         let mut model = model::open(args.model.as_deref(), site)?;
         if let Some(path) = &args.record {
@@ -64,7 +66,7 @@ impl Ready {
             })?;
             model = Arc::new(recorder);
         }
-        Ok(Ready { template, policy, model, mode: args.mode, system, uploads, room })
+        Ok(Ready { template, policy, model, mode: args.mode, system, uploads, room, settings })
     }
 
     /// True where the model replies with programs instead of calling a tool.
@@ -80,7 +82,7 @@ impl Ready {
 
     /// Makes the template ready and begins a chat. A sandbox is made when the first code may run.
     pub async fn open(self, site: &Site, signals: &mut Signals, teller: &mut Teller) -> Done<Chat> {
-        let live = Arc::new(signals.unless(Live::open(site, &self.room, &self.policy)).await?);
+        let live = Arc::new(signals.unless(Live::open(site, &self.room, self.settings)).await?);
         let listing = site.store()?.show(&self.template).map_err(crate::cli::live::template_failure)?;
         let libraries = listing.libraries().into_iter().map(|one| (one.name, one.version)).collect();
         let journal = match Journal::open(&site.journal_path()?).await {

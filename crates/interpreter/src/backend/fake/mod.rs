@@ -37,6 +37,9 @@ pub struct Fake {
     claims: Vec<Wall>,
     failure: Option<String>,
     alive: Arc<AtomicUsize>,
+    tasks: Arc<Mutex<Vec<AbortHandle>>>,
+    name: &'static str,
+    refuses: Option<&'static str>,
 }
 
 impl Fake {
@@ -57,6 +60,9 @@ impl Fake {
             claims: vec![Wall::Cgroup, Wall::OwnUid],
             failure: None,
             alive: Arc::default(),
+            tasks: Arc::default(),
+            name: "fake",
+            refuses: None,
         }
     }
 
@@ -72,6 +78,18 @@ impl Fake {
         self
     }
 
+    /// Another name, where there are several.
+    pub fn called(mut self, name: &'static str) -> Fake {
+        self.name = name;
+        self
+    }
+
+    /// Starts nothing, with this code for a reason.
+    pub fn refusing(mut self, code: &'static str) -> Fake {
+        self.refuses = Some(code);
+        self
+    }
+
     /// Makes Python contexts by commands rather than by a zygote.
     pub fn without_zygote(mut self) -> Fake {
         self.zygote = false;
@@ -83,14 +101,20 @@ impl Fake {
         self.alive.load(Ordering::Acquire)
     }
 
+    /// Ends every guest that runs now, as a crash would.
+    pub fn end_all(&self) {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..).for_each(|task| task.abort());
+    }
+
     fn begin(&self, request: StartRequest) -> Started {
         let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
         let meter = Meter::default();
         let guest = FakeGuest { stream: theirs, decoder: Decoder::default(), meter: meter.clone(), request };
         self.alive.fetch_add(1, Ordering::AcqRel);
         let task = tokio::spawn((self.script)(guest)).abort_handle();
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task.clone());
         let isolation = Isolation {
-            backend: "fake".to_owned(),
+            backend: self.name.to_owned(),
             level: Level::SharedKernel,
             strength: Strength::Weak,
             walls: self.claims.clone(),
@@ -114,11 +138,12 @@ impl Fake {
 
 impl Backend for Fake {
     fn name(&self) -> &'static str {
-        "fake"
+        self.name
     }
 
     fn start(&self, request: StartRequest) -> Later<'_, Result<Started, StartError>> {
-        Box::pin(async move { Ok(self.begin(request)) })
+        let refused = self.refuses.map(|code| StartError::new(code, "it refuses to"));
+        Box::pin(async move { refused.map_or_else(|| Ok(self.begin(request)), Err) })
     }
 
     fn uses_templates(&self) -> bool {
@@ -126,8 +151,14 @@ impl Backend for Fake {
     }
 
     fn probe(&self) -> Probe {
-        let (backend, level) = ("fake".to_owned(), Level::SharedKernel);
-        Probe { backend, usable: true, level, walls: Wall::ALL.to_vec(), checks: Vec::new() }
+        let (backend, level) = (self.name.to_owned(), Level::SharedKernel);
+        Probe {
+            backend,
+            usable: self.refuses.is_none(),
+            level,
+            walls: Wall::ALL.to_vec(),
+            checks: Vec::new(),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::tree;
 use super::users::Block;
-use crate::backend::StartError;
+use crate::backend::{StartError, owner, zygote};
 use jail::cgroup::{Cgroups, Group};
 use jail::control::{FromJailer, ToJailer};
 use jail::plan::{KeeperPlan, RoomPlan};
@@ -73,7 +73,7 @@ impl Keeper {
     pub(super) fn start(mut plan: KeeperPlan, imports: Option<String>) -> Result<Keeper, StartError> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let groups = Cgroups::open(&format!("{PREFIX}{}-{number}", own_name()));
+        let groups = Cgroups::open(&format!("{PREFIX}{}-{number}", owner::own_name()));
         if let Some(groups) = &groups {
             plan.join = groups.keeper_files();
             plan.leave = groups.home_files();
@@ -107,7 +107,12 @@ impl Keeper {
         keeper.send(&plan, &hold).map_err(failed("tell the keeper its plan"))?;
         if let Some(imports) = imports {
             let errors = errors.as_fd();
-            keeper.send(&zygote(imports), &[errors]).map_err(failed("ask for a zygote"))?;
+            keeper
+                .send(
+                    &ToJailer::Zygote { name: ZYGOTE.into(), program: zygote::plan(&[], &imports) },
+                    &[errors],
+                )
+                .map_err(failed("ask for a zygote"))?;
         }
         let listener = keeper.control.try_clone().map_err(failed("listen to the jailer"))?;
         let shared = keeper.shared.clone();
@@ -216,29 +221,6 @@ impl Drop for Keeper {
     }
 }
 
-fn zygote(imports: String) -> ToJailer {
-    let argv = ["/.belljar/template/bin/python", "-I", "-B", "/.belljar/driver/zygote.py", &imports];
-    let env = [
-        ("PATH", "/.belljar/template/bin:/usr/local/bin:/usr/bin:/bin"),
-        ("HOME", "/home/user"),
-        ("USER", "user"),
-        ("LOGNAME", "user"),
-        ("LANG", "C.UTF-8"),
-        ("TMPDIR", "/tmp"),
-        // The home is a room's; the zygote's imports may write here only.
-        ("IPYTHONDIR", "/tmp/ipython"),
-        ("MPLCONFIGDIR", "/tmp/matplotlib"),
-        // Arrow's own allocator takes 1 GiB of addresses at once, which would count as every context's memory
-        // where only RLIMIT_DATA limits it.
-        ("ARROW_DEFAULT_MEMORY_POOL", "system"),
-    ];
-    ToJailer::Zygote {
-        name: ZYGOTE.into(),
-        argv: argv.map(str::to_owned).to_vec(),
-        env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
-    }
-}
-
 /// Hears the jailer out, then reaps the keeper.
 fn listen(
     control: &OwnedFd,
@@ -312,23 +294,11 @@ fn walls_down(message: String) -> StartError {
     }
 }
 
-/// This process by number and start, which no other has until the next boot.
-fn own_name() -> String {
-    let pid = std::process::id();
-    format!("{pid}-{}", started(&pid.to_string()).unwrap_or_default())
-}
-
-/// When a process started, in clock ticks since boot.
-fn started(pid: &str) -> Option<String> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(") ")?.1.split(' ').nth(19).map(str::to_owned)
-}
-
 /// Removes control groups of host processes that are gone.
 pub(super) fn sweep() {
     jail::cgroup::sweep(PREFIX, &|rest| {
         let mut parts = rest.split('-');
         let (Some(pid), Some(start)) = (parts.next(), parts.next()) else { return true };
-        started(pid).as_deref() == Some(start)
+        owner::lives(pid, start)
     });
 }

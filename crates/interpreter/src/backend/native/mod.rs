@@ -3,13 +3,12 @@
 //! One jailer for each template (and set of imports); it makes the rooms. This folder speaks to it and keeps
 //! the control groups; the walls themselves are the crate `jail`'s.
 
-mod driver;
 mod keeper;
 mod tree;
 mod users;
 
 use super::{
-    Backend, Check, Later, Measure, Preload, Probe, StartError, StartRequest, Started, TemplateRoot,
+    Backend, Check, Later, Measure, Preload, Probe, StartError, StartRequest, Started, TemplateRoot, driver,
 };
 use jail::Identity;
 use jail::cgroup::Group;
@@ -82,7 +81,8 @@ impl Native {
             isolation,
             zygote: request.template.is_some(),
             bash: "/usr/bin/bash".into(),
-            node: tree::node().map_or_else(|| "/usr/bin/node".into(), |path| path.display().to_string()),
+            node: crate::system::node()
+                .map_or_else(|| "/usr/bin/node".into(), |path| path.display().to_string()),
         })
     }
 }
@@ -105,7 +105,7 @@ impl Backend for Native {
         let facts = jail::probe::report();
         let usable = facts.iter().all(|fact| fact.state != State::Missing || !fact.required);
         let checks = facts.into_iter().map(|fact| Check {
-            name: fact.title.to_owned(),
+            name: fact.title.into_owned(),
             holds: fact.state == State::Ok,
             needed: fact.required,
             found: fact.detail,

@@ -1,34 +1,10 @@
 //! What of this host every sandbox sees, as a plan.
 
 use crate::backend::TemplateRoot;
+use crate::system::{ETC, FILES, TOP, node};
 use jail::Identity;
 use jail::plan::{Bind, File, KeeperPlan};
-use std::path::{Path, PathBuf};
-
-/// Top directories that are links into `/usr` on most systems, and directories on others.
-const TOP: [&str; 6] = ["bin", "sbin", "lib", "lib64", "lib32", "libx32"];
-/// Files and directories of `/etc` that libraries read and that tell nothing about the host's users.
-const ETC: [&str; 14] = [
-    "ld.so.cache",
-    "ld.so.conf",
-    "ld.so.conf.d",
-    "alternatives",
-    "ssl/certs",
-    "ssl/openssl.cnf",
-    "pki/tls/certs",
-    "pki/ca-trust/extracted",
-    "crypto-policies",
-    "fonts",
-    "mime.types",
-    "services",
-    "protocols",
-    "localtime",
-];
-const PASSWD: &str = "root:x:0:0:root:/:/usr/sbin/nologin\nuser:x:1000:1000:user:/home/user:/bin/bash\n\
-    nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
-const GROUP: &str = "root:x:0:\nuser:x:1000:\nnogroup:x:65534:\n";
-const HOSTS: &str = "127.0.0.1 localhost sandbox\n::1 localhost sandbox\n";
-const NSSWITCH: &str = "passwd: files\ngroup: files\nhosts: files\nservices: files\nprotocols: files\n";
+use std::path::Path;
 
 /// The plan of the shared tree for a template.
 pub(super) fn plan(identity: &Identity, template: Option<&TemplateRoot>, driver: &Path) -> KeeperPlan {
@@ -52,14 +28,7 @@ pub(super) fn plan(identity: &Identity, template: Option<&TemplateRoot>, driver:
     for name in ETC {
         bind(&mut plan, &Path::new("/etc").join(name), &format!("/etc/{name}"));
     }
-    for (path, content) in [
-        ("/etc/passwd", PASSWD),
-        ("/etc/group", GROUP),
-        ("/etc/hosts", HOSTS),
-        ("/etc/hostname", "sandbox\n"),
-        ("/etc/nsswitch.conf", NSSWITCH),
-        ("/etc/resolv.conf", ""),
-    ] {
+    for (path, content) in FILES {
         plan.files.push(File { path: path.into(), content: content.into(), mode: 0o644 });
     }
     bind(&mut plan, driver, "/.belljar/driver");
@@ -90,11 +59,4 @@ fn bind_in_place(plan: &mut KeeperPlan, path: &Path) {
     if !shown && path.parent().is_some() {
         bind(plan, path, &path.display().to_string());
     }
-}
-
-/// Node.js on this host, with links resolved.
-pub(super) fn node() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    let found = std::env::split_paths(&path).map(|folder| folder.join("node")).find(|node| node.is_file())?;
-    std::fs::canonicalize(found).ok()
 }

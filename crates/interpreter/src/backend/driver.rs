@@ -7,11 +7,11 @@ use std::process::Command;
 
 include!(concat!(env!("OUT_DIR"), "/driver_files.rs"));
 
-/// The directory that sandboxes see as `/.belljar/driver`.
+/// The directory that sandboxes see as `/.belljar/driver`. With a template it has bytecode for its Python.
 ///
 /// # Errors
 /// A data directory that cannot be written.
-pub(super) fn prepare(data_dir: &Path, template: Option<&TemplateRoot>) -> Result<PathBuf, StartError> {
+pub(crate) fn prepare(data_dir: &Path, template: Option<&TemplateRoot>) -> Result<PathBuf, StartError> {
     let mut hasher = DefaultHasher::new();
     (FILES, template.map(|found| &found.root)).hash(&mut hasher);
     let parent = data_dir.join("drivers");
@@ -33,7 +33,7 @@ pub(super) fn prepare(data_dir: &Path, template: Option<&TemplateRoot>) -> Resul
 }
 
 /// Gives a whole directory its name. Somebody else may have been quicker; those files are the same.
-fn publish(aside: &Path, ready: &Path) -> std::io::Result<()> {
+pub(crate) fn publish(aside: &Path, ready: &Path) -> std::io::Result<()> {
     match std::fs::rename(aside, ready) {
         Err(_) if ready.is_dir() => std::fs::remove_dir_all(aside),
         renamed => renamed,

@@ -68,6 +68,13 @@ fn below(pid: u32) -> HashSet<Process> {
     found
 }
 
+/// The first process of the container that is this sandbox, and the name of its control groups.
+pub fn container(sandbox: &str) -> Option<(Process, String)> {
+    let all = crate::containers::containers(std::process::id()).into_iter();
+    let found = all.into_iter().find(|one| one.name.ends_with(sandbox))?;
+    Some((stat(found.pid)?.0, found.id))
+}
+
 /// First processes of all rooms that this process has now.
 pub fn rooms() -> HashSet<Process> {
     below(std::process::id()).into_iter().filter(|process| process.is_room()).collect()
@@ -76,7 +83,9 @@ pub fn rooms() -> HashSet<Process> {
 /// A room with everything in it: what the zygote forked into it is not below its first process.
 pub fn inhabitants(room: Process) -> HashSet<Process> {
     let space = |process: Process| std::fs::read_link(format!("/proc/{}/ns/pid", process.pid)).ok();
-    let rooms = space(room);
+    // A kernel in user space is a process among the host's own.
+    let ours = std::fs::read_link("/proc/self/ns/pid").ok();
+    let rooms = space(room).filter(|space| Some(space) != ours.as_ref());
     let inside = all().into_iter().map(|(process, _)| process).filter(|process| space(*process) == rooms);
     let mut all = below(room.pid);
     if rooms.is_some() {
@@ -118,12 +127,13 @@ pub fn nobody_called(name: &str, room: Process) -> Result<(), String> {
     until_none(name, || namesakes(name, room))
 }
 
-/// Nothing that this process started is left: no jailer, no control group.
+/// Nothing that this process started is left: no jailer, no container, no control group.
 pub fn nothing_below_us() -> Result<(), String> {
     until_none("processes", || {
         let left = below(std::process::id());
         left.into_iter().map(|process| (process, process.called())).collect()
     })?;
+    until_none("containers", || crate::containers::containers(std::process::id()))?;
     let ours = format!("belljar-{}-", std::process::id());
     until_none("control groups", || groups_that(|name| name.starts_with(&ours)))
 }

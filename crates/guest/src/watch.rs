@@ -1,4 +1,5 @@
-//! How much memory the sandbox uses, where no control group counts it: looked at a few times a second.
+//! How much memory and how many processes the sandbox has, where no control group counts them: looked at a few times a
+//! second.
 //!
 //! An estimate: memory can grow between two looks, files in tmpfs that are mapped count twice, and memory files
 //! that nobody maps are not seen. Killing is the loop's.
@@ -6,7 +7,8 @@
 use crate::processes;
 use crate::readiness::Interest;
 use crate::wire::Host;
-use protocol::guest::Reply;
+use protocol::guest::{End, Reply};
+use rustix::io::Errno;
 use std::time::{Duration, Instant};
 
 /// Time between two looks.
@@ -19,34 +21,75 @@ const IN_MEMORY: [&str; 4] = ["/workspace", "/tmp", "/home/user", "/dev/shm"];
 /// What such a file system calls itself.
 const TMPFS: rustix::fs::FsWord = 0x0102_1994;
 
-/// The memory of all processes and files of a sandbox, while somebody has to watch it.
-pub struct Memory {
+/// Of what a sandbox has more than it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overrun {
+    /// Bytes.
+    Memory,
+    /// Processes and threads.
+    Processes,
+}
+
+impl Overrun {
+    /// How an execution ends that was killed for it.
+    pub fn end(self) -> End {
+        match self {
+            Overrun::Memory => End::OutOfMemory,
+            Overrun::Processes => End::TooManyProcesses,
+        }
+    }
+
+    /// What it means for whoever wanted to start, and the error number for it.
+    pub fn failure(self) -> (&'static str, Errno) {
+        match self {
+            Overrun::Memory => ("run on: the sandbox uses more memory than it may", Errno::NOMEM),
+            Overrun::Processes => ("run on: the sandbox has more processes than it may", Errno::AGAIN),
+        }
+    }
+}
+
+/// The memory of all processes and files of a sandbox and the number of its processes, while somebody has to watch them.
+pub struct Watch {
     /// Bytes that all together may use; `None` where a control group holds the limit.
     limit: Option<u64>,
+    /// Processes and threads beside the guest and its zygote; `None` where the kernel holds that limit.
+    pids_max: Option<u32>,
     due: Instant,
     peak: u64,
     told: u64,
 }
 
-impl Memory {
+impl Watch {
     /// Begins to watch, if there is a limit to watch.
-    pub fn new(limit: Option<u64>) -> Memory {
-        Memory { limit, due: Instant::now() + EVERY, peak: 0, told: 0 }
+    pub fn new(limit: Option<u64>, pids_max: Option<u32>) -> Watch {
+        Watch { limit, pids_max, due: Instant::now() + EVERY, peak: 0, told: 0 }
     }
 
     /// What to wait for.
     pub fn interest(&self, wants: &mut Interest<'_>) {
-        if self.limit.is_some() {
+        if self.limit.is_some() || self.pids_max.is_some() {
             wants.at(self.due);
         }
     }
 
-    /// Looks when it is time to. True when more is used than may be.
-    pub fn exceeded(&mut self, now: Instant, host: &mut Host) -> bool {
-        let Some(limit) = self.limit.filter(|_| now >= self.due) else {
+    /// Looks when it is time to. Tells of what there is more than may be.
+    pub fn overrun(&mut self, now: Instant, host: &mut Host) -> Option<Overrun> {
+        if now < self.due {
+            return None;
+        }
+        self.due = now + EVERY;
+        // The zygote is one of the others.
+        let crowded = self.pids_max.is_some_and(|most| threads() > u64::from(most) + 1);
+        if self.memory_exceeded(host) {
+            return Some(Overrun::Memory);
+        }
+        crowded.then_some(Overrun::Processes)
+    }
+
+    fn memory_exceeded(&mut self, host: &mut Host) -> bool {
+        let Some(limit) = self.limit else {
             return false;
         };
-        self.due = now + EVERY;
         let files = in_files();
         let (own, upper) = in_processes();
         let mut used = own + files;
@@ -128,6 +171,11 @@ fn resident(status: &str) -> Option<u64> {
 fn proportional(rollup: &str) -> Option<u64> {
     let host = kib(rollup, "Pss_File").unwrap_or(0);
     Some((kib(rollup, "Pss")?.saturating_sub(host) + kib(rollup, "SwapPss").unwrap_or(0)) << 10)
+}
+
+/// Threads of all processes but this one.
+fn threads() -> u64 {
+    others().map(|pid| processes::threads(pid).unwrap_or(0)).sum()
 }
 
 fn others() -> impl Iterator<Item = i32> {

@@ -1,14 +1,18 @@
-//! Attacks that have to fail (`tests/escape`) and ordinary programs that have to work (`tests/benign`), one test each.
+//! Attacks that have to fail (`tests/escape`) and ordinary programs that have to work (`tests/benign`), one test each
+//! for every backend and runtime.
 //!
-//! Programs say in their heads what must become of them (`program`); each runs in a sandbox of its own behind the
-//! native backend (`scene`), and afterwards the host is looked over (`host`). What a program cannot see for itself
-//! is in `afterwards`.
+//! Programs say in their heads what must become of them (`program`); each runs in a sandbox of its own (`scene`), and
+//! afterwards the host is looked over (`host`). What a program cannot see for itself is in `afterwards`.
 
 mod afterwards;
+#[path = "../shared/containers.rs"]
+mod containers;
 mod host;
 mod program;
 mod scene;
 mod skips;
+#[path = "../shared/subject.rs"]
+mod subject;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use program::{Kind, Program};
@@ -23,6 +27,8 @@ use std::time::Duration;
 
 /// A secret of this process, which no sandbox may see.
 const CANARY: &str = "BELLJAR_TEST_CANARY";
+/// What is under test, by the names of `subject`.
+const SUBJECTS: [&str; 3] = ["native", "oci_runc", "oci_runsc"];
 /// The programs are heavy, and their sandboxes are full computers each.
 const PARALLEL: usize = 2;
 /// What a run may take beyond its program's own time.
@@ -36,10 +42,15 @@ fn main() -> ExitCode {
     }
     let mut args = Arguments::from_args();
     args.test_threads = Some(args.test_threads.unwrap_or(PARALLEL).min(PARALLEL));
-    let scene = Arc::new(OnceLock::new());
-    let tests = [Kind::Escape, Kind::Benign].into_iter().flat_map(|kind| trials(kind, &scene)).collect();
-    let conclusion = libtest_mimic::run(&args, tests);
-    drop(scene);
+    let subjects = SUBJECTS.map(|name| (name, Arc::new(OnceLock::new())));
+    let of = |(name, scene): &(&'static str, Arc<Opened>)| {
+        [Kind::Escape, Kind::Benign]
+            .into_iter()
+            .flat_map(|kind| trials(name, kind, scene))
+            .collect::<Vec<_>>()
+    };
+    let conclusion = libtest_mimic::run(&args, subjects.iter().flat_map(of).collect());
+    drop(subjects);
     if let Err(left) = host::nothing_below_us() {
         eprintln!("after all tests: {left}");
         return ExitCode::FAILURE;
@@ -59,7 +70,10 @@ fn again_with_canary() -> std::io::Error {
     command.args(args).env(CANARY, canary).exec()
 }
 
-fn trials(kind: Kind, scene: &Arc<OnceLock<Option<Scene>>>) -> Vec<Trial> {
+/// A door, opened by the first test that needs it; or what is missing for it, and why.
+type Opened = OnceLock<Result<Scene, (&'static str, String)>>;
+
+fn trials(subject: &'static str, kind: Kind, scene: &Arc<Opened>) -> Vec<Trial> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests").join(kind.folder());
     let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
@@ -67,20 +81,17 @@ fn trials(kind: Kind, scene: &Arc<OnceLock<Option<Scene>>>) -> Vec<Trial> {
     let trial = |path: std::path::PathBuf| {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let scene = scene.clone();
-        Trial::test(format!("{}::{stem}", kind.folder()), move || test(kind, &path, &scene))
+        let name = format!("{subject}::{}::{stem}", kind.folder());
+        Trial::test(name.clone(), move || test((subject, &name), kind, &path, &scene))
     };
     paths.into_iter().map(trial).collect()
 }
 
-fn test(kind: Kind, path: &Path, scene: &OnceLock<Option<Scene>>) -> Result<(), Failed> {
+fn test((subject, name): (&str, &str), kind: Kind, path: &Path, scene: &Opened) -> Result<(), Failed> {
     let program = Program::read(kind, path)?;
-    let name = program.full_name();
-    let Some(scene) = scene.get_or_init(|| Scene::open(&name)) else {
-        return skips::skip(
-            "native",
-            &name,
-            "the native backend cannot run here; `belljar doctor` tells why",
-        );
+    let scene = match scene.get_or_init(|| Scene::open(subject)) {
+        Ok(scene) => scene,
+        Err((what, why)) => return skips::skip(what, name, why),
     };
     let patience = PATIENCE + Duration::from_millis(2 * program.limits.timeout_ms);
     // What one sandbox left behind only the next one can see.
@@ -88,7 +99,7 @@ fn test(kind: Kind, path: &Path, scene: &OnceLock<Option<Scene>>) -> Result<(), 
         let run = async { tokio::time::timeout(patience, scene.run(&program)).await };
         match scene.runtime.block_on(run) {
             Ok(Ok(Run::Done)) => {}
-            Ok(Ok(Run::Skipped(what, why))) => return skips::skip(what, &name, &why),
+            Ok(Ok(Run::Skipped(what, why))) => return skips::skip(what, name, &why),
             Ok(Err(error)) => return Err(format!("{}: {error}", program.promise).into()),
             Err(_) => return Err(format!("no end within {patience:?}").into()),
         }

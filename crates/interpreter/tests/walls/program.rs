@@ -50,6 +50,10 @@ pub struct Program {
     pub template: &'static str,
     /// A wall that some hosts do not give, without which it says nothing.
     pub wall: Option<Wall>,
+    /// Further ways in which it may end behind a kernel in user space.
+    pub user_kernel: Vec<Status>,
+    /// Why it says nothing behind a kernel of the sandbox's own.
+    pub shared_kernel_only: Option<String>,
     /// What it prints last when it ends well.
     pub last_line: Option<&'static str>,
 }
@@ -70,6 +74,8 @@ impl Program {
             limits: Limits::default(),
             template: "python",
             wall: None,
+            user_kernel: Vec::new(),
+            shared_kernel_only: None,
             last_line: Some(kind.last_line()),
             code: String::new(),
         };
@@ -89,6 +95,8 @@ impl Program {
         match key {
             "promise" => value.clone_into(&mut self.promise),
             "outcome" => self.outcomes = value.split('|').map(word).collect::<Result<_, _>>()?,
+            "user-kernel" => self.user_kernel = value.split('|').map(word).collect::<Result<_, _>>()?,
+            "shared-kernel-only" => self.shared_kernel_only = Some(value.to_owned()),
             "limits" => value.split(' ').try_for_each(|limit| set(&mut self.limits, limit))?,
             "needs" => self.template = template(value)?,
             "needs-wall" => self.wall = Some(word(value)?),
@@ -96,11 +104,6 @@ impl Program {
             _ => return Err(format!("the head has an unknown line: {line}")),
         }
         Ok(())
-    }
-
-    /// The name of its test.
-    pub fn full_name(&self) -> String {
-        format!("{}::{}", self.kind.folder(), self.name)
     }
 
     /// Whether it works; the alternative is that it attacks.

@@ -1,12 +1,11 @@
 //! One door for all programs, and the course of each: a new sandbox, the program, what comes next, the end.
 
 use crate::program::Program;
-use crate::{afterwards, host};
+use crate::{afterwards, host, subject};
 use interpreter::{
-    Caller, Context, Error, ExecuteRequest, Interpreter, Place, Preload, Sandbox, SandboxRequest, Settings,
+    Caller, Context, Error, ExecuteRequest, Interpreter, Place, Preload, Sandbox, SandboxRequest,
 };
-use protocol::{Category, Language, Limits, Outcome, Status, Wall};
-use std::path::{Path, PathBuf};
+use protocol::{Category, Language, Level, Limits, Outcome, Status, Wall};
 use std::sync::Arc;
 use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
@@ -32,24 +31,22 @@ pub struct Scene {
 pub struct Stage {
     /// The sandbox.
     pub sandbox: Arc<Sandbox>,
-    /// Pid 1 of its room.
+    /// Pid 1 of its room, or the kernel in user space that it has.
     pub room: host::Process,
+    /// What its control groups are called.
+    container: String,
 }
 
 impl Scene {
-    /// Opens the door; `None` where the native backend is not usable.
-    pub fn open(name: &str) -> Option<Scene> {
+    /// Opens the door; what is missing for it, and why, where it cannot be used here.
+    pub fn open(name: &str) -> Result<Scene, (&'static str, String)> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        let built = || Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("belljar");
-        let data_dir = std::env::var_os("BELLJAR_DATA_DIR").map_or_else(built, PathBuf::from);
-        let settings =
-            Settings { backend: Some("native".into()), preload: Preload::Full, ..Settings::new(data_dir) };
-        let interpreter =
-            Interpreter::open(settings).unwrap_or_else(|error| panic!("{name}: cannot {error}"));
-        let native = interpreter.backends().iter().find(|backend| backend.name() == "native")?;
-        let usable = native.probe().usable;
         let runtime = runtime.unwrap_or_else(|error| panic!("{name}: {error}"));
-        usable.then(|| Scene { runtime, interpreter, making: Mutex::default() })
+        let interpreter = subject::open(name, Preload::Full);
+        match subject::hindrance(name, &interpreter) {
+            None => Ok(Scene { runtime, interpreter, making: Mutex::default() }),
+            Some(hindrance) => Err(hindrance),
+        }
     }
 
     async fn stage(&self, limits: Limits, template: &str) -> Result<Stage, Error> {
@@ -58,9 +55,13 @@ impl Scene {
         let _turn = self.making.lock().await;
         let before = host::rooms();
         let sandbox = self.interpreter.create_sandbox(&Caller::local(), request).await?;
+        if let Some((room, container)) = host::container(sandbox.id().as_str()) {
+            return Ok(Stage { sandbox, room, container });
+        }
         let new: Vec<_> = host::rooms().difference(&before).copied().collect();
         let [room] = new[..] else { panic!("one new room was expected, there are {new:?}") };
-        Ok(Stage { sandbox, room })
+        let container = sandbox.id().to_string();
+        Ok(Stage { sandbox, room, container })
     }
 
     async fn execute(
@@ -94,16 +95,25 @@ impl Scene {
         if let Some(wall) = program.wall.filter(|wall| !walls.contains(wall)) {
             return Ok(Run::Skipped("cgroup", format!("this host does not give the wall {wall}")));
         }
-        let grouped = host::groups(stage.sandbox.id().as_str());
+        let own_kernel = stage.sandbox.isolation().level != Level::SharedKernel;
+        if let Some(why) = program.shared_kernel_only.as_ref().filter(|_| own_kernel) {
+            return Ok(Run::Skipped("user-kernel", why.clone()));
+        }
+        let grouped = host::groups(&stage.container);
         if walls.contains(&Wall::Cgroup) == grouped.is_empty() {
             return Err(format!("the walls are {walls:?}, the control groups {grouped:?}"));
         }
         let outcome = self.execute(&stage, program.code.as_str(), program.language).await;
         // While its context lives, so does what the program left behind.
         let (outcome, _context) = outcome.map_err(|error| format!("cannot {error}"))?;
-        judge(program, &outcome)?;
+        judge(program, own_kernel, &outcome)?;
         afterwards::check(program, &stage, &outcome).await?;
-        self.same_sandbox(program, &stage).await?;
+        // A kernel in user space is one process: what ends all of it, or keeps it busy, ends the sandbox.
+        let ends = [Status::OutOfMemory, Status::Timeout, Status::Lost];
+        let ended = own_kernel && ends.contains(&outcome.status);
+        if !ended || stage.sandbox.is_alive() {
+            self.same_sandbox(program, &stage).await?;
+        }
         let room = stage.room;
         self.end(stage).await?;
         tokio::task::block_in_place(|| afterwards::check_host(program, room))?;
@@ -143,8 +153,7 @@ impl Scene {
     async fn end(&self, stage: Stage) -> Result<(), String> {
         let inhabitants = host::inhabitants(stage.room);
         stage.sandbox.destroy().await;
-        let id = stage.sandbox.id().clone();
-        tokio::task::block_in_place(|| host::nothing_left(id.as_str(), &inhabitants))
+        tokio::task::block_in_place(|| host::nothing_left(&stage.container, &inhabitants))
     }
 }
 
@@ -165,8 +174,9 @@ fn is_hello(outcome: &Outcome) -> bool {
     outcome.status == Status::Ok && outcome.stdout == "hello\n" && outcome.results.is_empty()
 }
 
-fn judge(program: &Program, outcome: &Outcome) -> Result<(), String> {
-    if !program.outcomes.contains(&outcome.status) {
+fn judge(program: &Program, own_kernel: bool, outcome: &Outcome) -> Result<(), String> {
+    let also = own_kernel && program.user_kernel.contains(&outcome.status);
+    if !program.outcomes.contains(&outcome.status) && !also {
         return Err(format!("it ended otherwise: {}", told(outcome)));
     }
     let last = outcome.stdout.trim_end().lines().last();

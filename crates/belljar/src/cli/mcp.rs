@@ -1,0 +1,118 @@
+//! `belljar mcp`: the interpreter as MCP tools for the program that started it, over standard input and output.
+
+use super::failure::{Done, Failure};
+use super::live::failure;
+use super::options::SandboxArgs;
+use super::signals::{Came, Signals};
+use super::{Site, model, policy};
+use crate::mcp::{Asks, Bounds, Setup, Shared, stdio};
+use crate::render;
+use ::policy::Policy;
+use agent::model::Model;
+use interpreter::{Interpreter, Preload, SandboxRequest, Settings};
+use journal::Journal;
+use std::io::IsTerminal;
+use std::sync::Arc;
+
+/// The template that has what models expect.
+const TEMPLATE: &str = "code-interpreter";
+
+/// Serve MCP clients over standard input and output.
+#[derive(Debug, clap::Args)]
+pub struct McpArgs {
+    /// The model of the tool `ask`, as for `belljar ask` [default: the configuration's; without one, there is no such
+    /// tool]
+    #[arg(long, value_name = "SPEC")]
+    model: Option<String>,
+    /// What code may do: open, standard, strict, or a policy's TOML file [default: the configuration's, else standard]
+    #[arg(long, value_name = "NAME|FILE")]
+    policy: Option<String>,
+    /// Sandboxes that are kept at once
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    sandboxes: u16,
+    /// Calls that run something at once; others wait
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    running: u16,
+    #[command(flatten)]
+    sandbox: SandboxArgs,
+}
+
+/// Serves until the client closes standard input.
+pub fn mcp(args: &McpArgs, site: &Site) -> Done {
+    let template = args.sandbox.template.as_deref().unwrap_or(TEMPLATE);
+    let room = args.sandbox.request(template)?;
+    let policy = Arc::new(policy::choose(args.policy.as_deref(), site)?);
+    let model = answering(args.model.as_deref(), site)?;
+    if std::io::stdin().is_terminal() {
+        note("This speaks MCP on standard input and output: an MCP client has to start it. Ctrl-C ends it.");
+    }
+    site.runtime.block_on(async {
+        let mut signals = Signals::listen(|| {})?;
+        let shared = Shared::open(setup(args, site, Plan { room, policy, model }).await?);
+        let building = shared.clone();
+        // Its failure is told to the call that needs the template.
+        tokio::spawn(async move { building.prepare().await });
+        let served = tokio::select! {
+            served = stdio::serve(&shared) => served,
+            came = signals.next() => Err(match came {
+                Came::Interrupt => Failure::signal(2),
+                Came::End(number) => Failure::signal(number),
+            }),
+        };
+        shared.registry.close_all().await;
+        served.map(|()| 0)
+    })
+}
+
+/// What was asked for, checked.
+struct Plan {
+    room: SandboxRequest,
+    policy: Arc<Policy>,
+    model: Option<Arc<dyn Model>>,
+}
+
+/// The model that answers questions. A key in the environment alone does not count: nobody asked to spend with it.
+fn answering(given: Option<&str>, site: &Site) -> Done<Option<Arc<dyn Model>>> {
+    let configured = site.config()?.default_model;
+    match given.or(configured.as_deref()) {
+        Some(name) => model::open(Some(name), site).map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn setup(args: &McpArgs, site: &Site, plan: Plan) -> Done<Setup> {
+    let Plan { room, policy, model } = plan;
+    let store = site.store()?;
+    if let Some(name) = &room.template {
+        let listing = store.show(name).map_err(super::live::template_failure)?;
+        if listing.built.is_none() {
+            note(&format!(
+                "The template {name} is built first; calls wait for it. `belljar template build {name}` does it ahead of time."
+            ));
+        }
+    }
+    let settings =
+        Settings { preload: Preload::Full, policy: policy.clone(), ..args.sandbox.settings(site)? };
+    let interpreter = Interpreter::open(settings).map_err(failure)?;
+    let asks = match model {
+        Some(model) => Some(Asks { model, journal: journal(site).await? }),
+        None => None,
+    };
+    let bounds = Bounds { sandboxes: args.sandboxes.into(), running: args.running.into() };
+    Ok(Setup { interpreter, store, room, policy, bounds, asks })
+}
+
+/// For whoever looks at standard error; nobody has to.
+fn note(text: &str) {
+    let _ = render::tell(&format!("{text}\n"));
+}
+
+async fn journal(site: &Site) -> Done<Option<Journal>> {
+    match Journal::open(&site.journal_path()?).await {
+        Ok(journal) => Ok(Some(journal)),
+        Err(error) => {
+            note(&format!("Questions are not written to the journal: cannot {error}"));
+            Ok(None)
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! MCP: the interpreter as tools for any client of the Model Context Protocol, in its stateless and its handshake form.
+//!
+//! [`Handler`] answers requests and can be made anew for each; everything that lives longer is in [`Shared`], and clients
+//! name sandboxes by their ids. `stdio` serves one client over standard input and output; every other transport mounts the
+//! same handler.
+
+mod arguments;
+mod call;
+mod content;
+mod gate;
+mod handler;
+mod progress;
+mod refusal;
+mod registry;
+mod resources;
+mod schema;
+mod shared;
+pub mod stdio;
+mod tools;
+mod uri;
+mod words;
+
+pub use handler::Handler;
+pub use shared::{Asks, Bounds, Setup, Shared};

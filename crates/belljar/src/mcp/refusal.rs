@@ -1,0 +1,74 @@
+//! Why a call brought no result: told to the model where it can go on, to the client where the request itself is wrong.
+
+use crate::cli::failure::{Failure, without_number};
+use rmcp::ErrorData;
+use rmcp::model::{CallToolResult, ContentBlock};
+
+/// How a call ends that has no result.
+#[derive(Debug, PartialEq)]
+pub enum Stop {
+    /// The arguments do not fit the schema: error -32602.
+    Arguments(String),
+    /// It could not be carried out: a result with `isError`, which models read.
+    Refused(Refusal),
+    /// The client gave up; nobody waits for an answer.
+    Cancelled,
+}
+
+/// What could not be done, why, and what to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// A word that never changes.
+    pub code: String,
+    /// Fits after "cannot ".
+    pub message: String,
+    /// How to go on.
+    pub hint: Option<String>,
+}
+
+impl Refusal {
+    /// With advice.
+    pub fn new(code: &str, message: impl Into<String>, hint: impl Into<String>) -> Refusal {
+        Refusal { code: code.to_owned(), message: message.into(), hint: Some(hint.into()) }
+    }
+
+    fn text(&self) -> String {
+        let hint = self.hint.as_ref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+        let message = interpreter::plain(&self.message);
+        format!("status: not_run ({})\nmessage: cannot {message}{hint}", self.code)
+    }
+}
+
+impl From<interpreter::Error> for Stop {
+    fn from(error: interpreter::Error) -> Stop {
+        let (code, message) = (error.code().to_owned(), without_number(&error.to_string()));
+        Stop::Refused(Refusal { code, message, hint: error.hint() })
+    }
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Stop {
+        Stop::Refused(refusal)
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Stop {
+        let Failure { code, message, hint, .. } = failure;
+        Stop::Refused(Refusal { code: code.to_owned(), message, hint })
+    }
+}
+
+impl Stop {
+    /// As `tools/call` answers it.
+    ///
+    /// # Errors
+    /// Where the request is to blame, or nobody waits any more.
+    pub fn answer(self) -> Result<CallToolResult, ErrorData> {
+        match self {
+            Stop::Arguments(why) => Err(ErrorData::invalid_params(why, None)),
+            Stop::Refused(refusal) => Ok(CallToolResult::error(vec![ContentBlock::text(refusal.text())])),
+            Stop::Cancelled => Err(ErrorData::internal_error("the call was cancelled", None)),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The tool `ask`: only where a model is configured; its code really runs.
+
+use crate::client::{Client, text};
+use crate::program::can_run;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+fn tape(dir: &Path, turns: &[(&str, Option<&str>)]) -> PathBuf {
+    let turn = |(text, code): &(&str, Option<&str>)| {
+        let calls: Vec<Value> = code.iter().map(|code| json!({ "name": "run_code", "code": code })).collect();
+        json!({ "text": text, "calls": calls, "tokens": { "input": 1000, "output": 20 } })
+    };
+    let turns: Vec<Value> = turns.iter().map(turn).collect();
+    let path = dir.join("tape.json");
+    std::fs::write(&path, json!({ "version": 1, "model": "by hand", "turns": turns }).to_string()).unwrap();
+    path
+}
+
+#[test]
+fn a_question_is_answered_with_code() {
+    if !can_run() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let code = "n = len(open('a.txt').read())\nopen('n.txt', 'w').write(str(n))\nprint(n)";
+    let model = format!(
+        "recording:{}",
+        tape(dir.path(), &[("", Some(code)), ("There are 5.", None), ("", Some(code)), ("4.", None)])
+            .display()
+    );
+    let mut client = Client::start(&["--model", &model]);
+    let listed = client.ask("tools/list", json!({}));
+    let tool = listed["result"]["tools"].as_array().unwrap().last().unwrap();
+    assert_eq!((&tool["name"], &tool["annotations"]["openWorldHint"]), (&json!("ask"), &json!(true)));
+    let question = json!({ "prompt": "How many letters?", "files": [{ "path": "a.txt", "text": "hello" }] });
+    let id = client.send_call("ask", question);
+    let result = client.answer(id)["result"].clone();
+    assert_eq!((text(&result), &result["isError"]), ("There are 5.", &json!(false)), "{result}");
+    let told: String =
+        client.told.iter().map(|(_, one)| one["params"]["message"].as_str().unwrap()).collect();
+    assert!(told.contains("[code 1]\nn = len"), "{told}");
+    let link = result["content"].as_array().unwrap().last().unwrap();
+    let read = client.ask("resources/read", json!({ "uri": link["uri"] }));
+    assert_eq!(read["result"]["contents"][0]["text"], "5", "{result}");
+    assert_eq!(result["structuredContent"]["status"], "ok", "{result}");
+
+    let sandbox = client.sandbox(json!({}));
+    client.call("write_file", json!({ "sandbox": sandbox, "path": "a.txt", "text": "four" }));
+    let held = client.call("ask", json!({ "prompt": "And now?", "sandbox": sandbox }));
+    let read = client.call("read_file", json!({ "sandbox": sandbox, "path": "n.txt" }));
+    assert_eq!((text(&read), &held["structuredContent"]["sandbox"]), ("4", &json!(sandbox)), "{held}");
+}
+
+#[test]
+fn a_key_in_the_environment_is_no_configured_model() {
+    let mut command = crate::program::belljar();
+    command.args(["mcp", "--template", "python"]).env("ANTHROPIC_API_KEY", "sk-test");
+    let hello = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "t", "version": "1" } } });
+    let ask = json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/call",
+        "params": { "name": "ask", "arguments": { "prompt": "x" } } });
+    let seen = crate::program::end_of(command, &format!("{hello}\n{ask}\n"));
+    assert!(
+        seen.exit == Some(0) && seen.stdout.contains("no tool named")
+            || seen.stdout.contains("find a tool named"),
+        "{seen:?}"
+    );
+    let bad = crate::program::call(["mcp", "--model", "mystery"]);
+    assert_eq!(bad.exit, Some(2), "{bad:?}");
+}
+
+#[test]
+fn what_ends_a_question_without_an_answer_is_told() {
+    if !can_run() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let model = format!("recording:{}", tape(dir.path(), &[("", Some("1"))]).display());
+    let mut client = Client::start(&["--model", &model]);
+    let result = client.call("ask", json!({ "prompt": "x" }));
+    assert!(result["isError"] == true && text(&result).starts_with("status: "), "{result}");
+}

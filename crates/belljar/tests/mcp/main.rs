@@ -1,0 +1,17 @@
+//! `belljar mcp` as its clients meet it: by hand on the wire, and with the official clients.
+
+mod arguments;
+mod ask;
+mod cancels;
+mod client;
+mod eras;
+mod guide;
+mod inspector;
+mod official;
+#[allow(dead_code)]
+#[path = "../cli/program.rs"]
+mod program;
+mod runs;
+mod sandboxes;
+#[path = "../../../agent/tests/sdks/mod.rs"]
+mod sdks;

@@ -12,9 +12,8 @@ use crate::{
     ids, isolation,
     pool::Pool,
     request::{check_env, check_limits, check_output},
-    routes::Life,
     runner::Runner,
-    sandbox::{Origin, START_MS},
+    sandbox::Origin,
     stdin,
     template::{Store, Template},
 };

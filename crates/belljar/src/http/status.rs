@@ -33,9 +33,11 @@ fn of_interpreter(error: &Error) -> StatusCode {
         Error::ContextBusy { .. } => StatusCode::CONFLICT,
         Error::ContextLost { .. } | Error::SandboxLost { .. } => StatusCode::GONE,
         Error::Template(TemplateError::Unknown(_)) => StatusCode::BAD_REQUEST,
-        Error::Template(_) | Error::Start(_) | Error::Guest { .. } | Error::WallsDown { .. } => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        Error::Template(_)
+        | Error::Start(_)
+        | Error::Image(_)
+        | Error::Guest { .. }
+        | Error::WallsDown { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Error::File(error) => of_file(error),
         Error::BelowRequired { .. } | Error::CpuUnmeasured => StatusCode::UNPROCESSABLE_ENTITY,
     }

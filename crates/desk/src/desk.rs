@@ -3,6 +3,7 @@
 use crate::{
     Ceiling, DeskError, Machine, Metrics, QueueState, Visitor,
     once::Once,
+    questions::Talks,
     queue::{Bounds, Queue},
     reaper,
     record::Record,
@@ -60,6 +61,7 @@ struct Shared {
     sandboxes: Sandboxes,
     runs: Runs,
     once: Once,
+    talks: Talks,
     record: Record,
     warm: Mutex<Vec<Warm>>,
     metrics: Metrics,
@@ -78,12 +80,23 @@ impl Desk {
             waiting_max: settings.waiting_max,
             wait_max: settings.wait_max,
         };
-        let (sandboxes, runs, once) = Default::default();
+        let (sandboxes, runs, once, talks) = Default::default();
         let (queue, closing) = (Queue::new(bounds), AtomicBool::new(false));
         let metrics = Metrics::new();
         let warm = Mutex::new(warmed(&interpreter, &settings.warm));
-        let shared =
-            Shared { interpreter, settings, queue, sandboxes, runs, once, record, warm, metrics, closing };
+        let shared = Shared {
+            interpreter,
+            settings,
+            queue,
+            sandboxes,
+            runs,
+            once,
+            talks,
+            record,
+            warm,
+            metrics,
+            closing,
+        };
         let desk = Desk { shared: Arc::new(shared) };
         tokio::spawn(reaper::reap(WeakDesk(Arc::downgrade(&desk.shared))));
         desk
@@ -172,6 +185,10 @@ impl Desk {
 
     pub(crate) fn once_table(&self) -> &Once {
         &self.shared.once
+    }
+
+    pub(crate) fn talks(&self) -> &Talks {
+        &self.shared.talks
     }
 
     pub(crate) fn record(&self) -> &Record {

@@ -214,7 +214,7 @@ impl Desk {
         Some(found)
     }
 
-    async fn admit(
+    pub(crate) async fn admit(
         &self,
         visitor: &Visitor,
         limits: &Limits,

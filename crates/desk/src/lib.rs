@@ -5,6 +5,7 @@
 
 mod access;
 mod allowance;
+mod begin;
 mod close;
 mod desk;
 mod error;
@@ -24,9 +25,10 @@ mod visitor;
 
 pub use access::Scope;
 pub use allowance::KeyLimits;
+pub use begin::{Alone, Begin, File, Turn, Work};
 pub use desk::{Desk, Settings};
 pub use error::DeskError;
-pub use kept::{Kept, Lease};
+pub use kept::{Kept, Lease, Usual};
 pub use keys::{Key, KeyError, Keys, NewKey};
 pub use log::{After, Events};
 pub use machine::Machine;
@@ -34,6 +36,5 @@ pub use once::{Made, Repeat};
 pub use pages::Page;
 pub use queue::{QueueState, Want};
 pub use run::{Kind, Run};
-pub use runs::{Begin, File, Work};
-pub use sandboxes::{Change, NewSandbox};
+pub use sandboxes::{Change, NewSandbox, Spare};
 pub use visitor::Visitor;

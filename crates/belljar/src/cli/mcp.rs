@@ -5,17 +5,24 @@ use super::live::failure;
 use super::options::SandboxArgs;
 use super::signals::{Came, Signals};
 use super::{Site, model, policy};
-use crate::mcp::{Asks, Bounds, Setup, Shared, stdio};
+use crate::mcp::{Asks, Setup, Shared, stdio};
 use crate::render;
 use ::policy::Policy;
 use agent::model::Model;
+use desk::{Desk, KeyLimits, Machine, Visitor};
 use interpreter::{Interpreter, Preload, SandboxRequest, Settings};
 use journal::Journal;
 use std::io::IsTerminal;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The template that has what models expect.
 const TEMPLATE: &str = "code-interpreter";
+/// Calls that wait for their turn, and how long.
+const WAITING_MAX: usize = 64;
+const WAIT_MAX: Duration = Duration::from_secs(600);
+/// How long a sandbox is kept unused whose call does not say.
+const TTL: Duration = Duration::from_secs(900);
 
 /// Serve MCP clients over standard input and output.
 #[derive(Debug, clap::Args)]
@@ -49,17 +56,20 @@ pub fn mcp(args: &McpArgs, site: &Site) -> Done {
     site.runtime.block_on(async {
         let mut signals = Signals::listen(|| {})?;
         let shared = Shared::open(setup(args, site, Plan { room, policy, model }).await?);
+        let running = KeyLimits { executions: Some(args.running.into()), ..KeyLimits::default() };
+        let visitor = Visitor::limited(running);
         let building = shared.clone();
         // Its failure is told to the call that needs the template.
         tokio::spawn(async move { building.prepare().await });
         let served = tokio::select! {
-            served = stdio::serve(&shared) => served,
+            served = stdio::serve(&shared, visitor) => served,
             came = signals.next() => Err(match came {
                 Came::Interrupt => Failure::signal(2),
                 Came::End(number) => Failure::signal(number),
             }),
         };
-        shared.registry.close_all().await;
+        shared.desk.kill().await;
+        shared.desk.close(Duration::ZERO).await;
         served.map(|()| 0)
     })
 }
@@ -98,8 +108,17 @@ async fn setup(args: &McpArgs, site: &Site, plan: Plan) -> Done<Setup> {
         Some(model) => Some(Asks { model, journal: journal(site).await? }),
         None => None,
     };
-    let bounds = Bounds { sandboxes: args.sandboxes.into(), running: args.running.into() };
-    Ok(Setup { interpreter, store, room, policy, bounds, asks })
+    let settings = desk::Settings {
+        machine: Machine::look(),
+        waiting_max: WAITING_MAX,
+        wait_max: WAIT_MAX,
+        sandboxes_max: args.sandboxes.into(),
+        ttl: TTL,
+        policy,
+        journal: None,
+        locks: site.data_dir()?.join("servers"),
+    };
+    Ok(Setup { desk: Desk::open(interpreter, settings).await, store, room, asks })
 }
 
 /// For whoever looks at standard error; nobody has to.

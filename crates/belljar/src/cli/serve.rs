@@ -3,11 +3,12 @@
 use super::failure::{Done, Failure, reason};
 use super::live::{failure, template_failure};
 use super::{Site, key, log, policy};
-use crate::http::{self, Gate, Served, Shared};
+use crate::http::{self, Gate, Mcp, Served, Shared};
+use crate::mcp;
 use ::journal::Journal;
 use ::policy::Policy;
 use desk::{Desk, Keys, Machine, Settings};
-use interpreter::{Interpreter, Preload};
+use interpreter::{Interpreter, Preload, SandboxRequest};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -111,7 +112,9 @@ async fn run(args: &ServeArgs, site: &Site, access: Access, policy: Arc<Policy>)
         checks_hosts: access.open || !args.allow_host.is_empty(),
         origins: args.allow_origin.clone(),
     };
-    let shared = Shared { desk, keys: access.keys, gate, open: access.open, template: args.template.clone() };
+    let (open, template) = (access.open, args.template.clone());
+    let mcp = open_mcp(site, desk.clone(), &template)?;
+    let shared = Shared { desk, mcp, keys: access.keys, gate, open, template };
     crate::render::tell(&format!("listening on http://{place} (reference: http://{place}/docs)\n"))?;
     let (counted, mut stop) = watch::channel(0);
     let mut hurry = counted.subscribe();
@@ -125,6 +128,12 @@ async fn run(args: &ServeArgs, site: &Site, access: Access, policy: Arc<Policy>)
     let bounds = http::Bounds { connections, grace: Duration::from_secs(args.grace) };
     http::listen(listener, Served::new(shared), bounds, stop, hurry).await;
     Ok(())
+}
+
+/// The tools for MCP clients, in front of the same desk.
+fn open_mcp(site: &Site, desk: Desk, template: &str) -> Done<Mcp> {
+    let room = SandboxRequest { template: Some(template.to_owned()), ..SandboxRequest::default() };
+    Ok(Mcp::new(mcp::Shared::open(mcp::Setup { desk, store: site.store()?, room, asks: None })))
 }
 
 fn names(args: &ServeArgs, place: SocketAddr) -> Vec<String> {

@@ -14,6 +14,7 @@ mod health;
 mod journal;
 mod listen;
 mod live;
+mod mcp;
 mod openapi;
 mod pages;
 mod problem;
@@ -28,4 +29,5 @@ mod views;
 
 pub use gate::Gate;
 pub use listen::{Bounds, listen};
+pub use mcp::Mcp;
 pub use served::{Served, Shared};

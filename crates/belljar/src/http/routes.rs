@@ -1,8 +1,8 @@
 //! Which address leads to which function, and what every request passes on its way there.
 
 use super::{
-    callers, commands, contexts, docs, executions, files, gate, health, journal, openapi, problem::Problem,
-    request_id, sandboxes, served::Served, upload,
+    callers, commands, contexts, docs, executions, files, gate, health, journal, mcp, openapi,
+    problem::Problem, request_id, sandboxes, served::Served, upload,
 };
 use axum::{
     Router,
@@ -19,6 +19,7 @@ pub fn router(served: Served) -> Router {
     let known = Router::new()
         .merge(executing())
         .merge(reading())
+        .route("/mcp", get(mcp::answer).post(mcp::answer).delete(mcp::answer))
         .layer(from_fn_with_state(served.clone(), callers::recognise));
     let open = Router::new()
         .route("/healthz", get(health::alive))

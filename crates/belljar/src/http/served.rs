@@ -1,6 +1,6 @@
 //! What all endpoints share.
 
-use super::{gate::Gate, problem::Problem};
+use super::{gate::Gate, mcp::Mcp, problem::Problem};
 use desk::{Desk, Keys};
 use policy::Policy;
 use protocol::{IdError, Require};
@@ -16,6 +16,8 @@ pub struct Served {
 pub struct Shared {
     /// In front of the interpreter.
     pub desk: Desk,
+    /// The same for clients of the Model Context Protocol.
+    pub mcp: Mcp,
     /// Who may come in.
     pub keys: Keys,
     /// From where.

@@ -1,14 +1,15 @@
 //! `ask`: a question for the model that is configured, which runs code here to answer it.
 
 use super::files::write_all;
+use super::run::SPARE_TTL;
 use crate::mcp::arguments::{self, Content};
 use crate::mcp::call::Call;
 use crate::mcp::progress::Progress;
 use crate::mcp::refusal::Stop;
-use crate::mcp::registry::Lease;
 use crate::mcp::{Asks, Shared, content};
 use agent::chat::view::Lens;
 use agent::{Answering, AskLimits, Chat, MakeSandbox, NoSandbox, Setup};
+use desk::{Lease, Spare};
 use interpreter::Sandbox;
 use protocol::{AgentEvent, Answer, AnswerStatus, EventKind, FileChange, SandboxId};
 use rmcp::model::{CallToolResult, ContentBlock, JsonObject};
@@ -32,12 +33,15 @@ pub async fn ask(
     let prompt = arguments::filled(TOOL, "prompt", prompt)?;
     let files = Arc::new(arguments::contents(TOOL, files)?);
     let Some(asks) = &shared.asks else { return Err(arguments::wrong(TOOL, "no model is configured")) };
-    let _turn = call.unless_cancelled(shared.gate.enter()).await?;
     let lease = match &sandbox {
-        Some(id) => Some(shared.registry.find(&call.caller, id)?),
+        Some(id) => Some(shared.find(&call.visitor, id)?),
         None => None,
     };
     call.unless_cancelled(shared.prepare()).await?;
+    let turn = match &lease {
+        Some(lease) => call.unless_cancelled(shared.desk.turn_in(&call.visitor, lease)).await?,
+        None => call.unless_cancelled(shared.desk.turn_alone(&call.visitor, &shared.room.limits)).await?,
+    };
     if let Some(lease) = &lease {
         lease.claim();
         call.unless_cancelled(write_all(lease.sandbox(), &files)).await?;
@@ -47,7 +51,16 @@ pub async fn ask(
     let limits = AskLimits { deadline: Some(DEADLINE), ..AskLimits::default() };
     let answer = follow(call, chat.ask(prompt, limits)).await?;
     let used = chat.sandbox().await;
-    Ok(shown(shared, &answer, used, lease))
+    let changed = changed(&answer, used.as_ref().map(|sandbox| sandbox.id()));
+    let wanted = used.filter(|sandbox| sandbox.is_alive() && !changed.is_empty());
+    let kept = match (lease, wanted) {
+        (None, Some(sandbox)) => {
+            let template = shared.room.template.clone();
+            shared.desk.keep_spare(turn, Spare { sandbox, context: None, template, ttl: SPARE_TTL }).await
+        }
+        (lease, _) => lease,
+    };
+    Ok(shown(shared, &answer, &changed, kept))
 }
 
 /// Where the code of an answer runs, and what has to be there.
@@ -59,11 +72,11 @@ struct Where {
 fn setup(shared: &Arc<Shared>, call: &Call<'_>, asks: &Asks, place: Where) -> Setup {
     let files = place.files.iter().map(|file| (file.path.clone(), file.bytes.len() as u64)).collect();
     Setup {
-        interpreter: shared.interpreter.clone(),
-        caller: call.caller.clone(),
+        interpreter: shared.desk.interpreter().clone(),
+        caller: call.visitor.caller().clone(),
         model: asks.model.clone(),
         journal: asks.journal.clone(),
-        policy: shared.policy.clone(),
+        policy: shared.policy().clone(),
         system: None,
         mode: None,
         files,
@@ -75,7 +88,8 @@ fn setup(shared: &Arc<Shared>, call: &Call<'_>, asks: &Asks, place: Where) -> Se
 
 /// Hands out the sandbox that the client holds, as long as it lives; else a new one with the files in it.
 fn maker(shared: &Arc<Shared>, call: &Call<'_>, place: Where) -> MakeSandbox {
-    let (interpreter, room, caller) = (shared.interpreter.clone(), shared.room.clone(), call.caller.clone());
+    let (interpreter, room) = (shared.desk.interpreter().clone(), shared.room.clone());
+    let caller = call.visitor.caller().clone();
     let place = Arc::new(place);
     Box::new(move || {
         let (interpreter, room, caller) = (interpreter.clone(), room.clone(), caller.clone());
@@ -124,22 +138,12 @@ fn tell(progress: &mut Progress, event: &AgentEvent) {
     }
 }
 
-fn shown(
-    shared: &Shared,
-    answer: &Answer,
-    used: Option<Arc<Sandbox>>,
-    lease: Option<Lease>,
-) -> CallToolResult {
-    let files = files(answer, used.as_ref().map(|sandbox| sandbox.id()));
-    let kept = lease.or_else(|| {
-        let sandbox = used.filter(|sandbox| sandbox.is_alive() && !files.is_empty())?;
-        shared.registry.keep_spare(sandbox)
-    });
+fn shown(shared: &Shared, answer: &Answer, files: &[FileChange], kept: Option<Lease>) -> CallToolResult {
     let mut content = vec![ContentBlock::text(text(answer))];
     content.extend(pictures(shared, answer));
     let sandbox = kept.as_ref().map(|lease| lease.sandbox().id().clone());
     if let Some(sandbox) = &sandbox {
-        content.extend(content::links(sandbox, &files));
+        content.extend(content::links(sandbox, files));
     }
     let mut result = match answer.status {
         AnswerStatus::Ok | AnswerStatus::Degraded => CallToolResult::success(content),
@@ -172,7 +176,7 @@ fn pictures(shared: &Shared, answer: &Answer) -> Vec<ContentBlock> {
 }
 
 /// What was made or changed in the last sandbox of an answer, each file as it was last.
-fn files(answer: &Answer, sandbox: Option<&SandboxId>) -> Vec<FileChange> {
+fn changed(answer: &Answer, sandbox: Option<&SandboxId>) -> Vec<FileChange> {
     let there =
         answer.executions.iter().filter(|run| sandbox.is_some() && run.outcome.sandbox.as_ref() == sandbox);
     let changes = there.flat_map(|run| run.outcome.files.iter().cloned());

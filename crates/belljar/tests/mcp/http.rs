@@ -159,7 +159,7 @@ async fn large_files_come_in_and_too_large_ones_do_not() {
     assert_eq!(listed["structuredContent"]["entries"][0]["size"], 20 << 20, "{listed}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_is_closed_ends_its_run() {
     let Some(server) = Server::start(&[]) else { return };
     for kept in [false, true] {
@@ -183,7 +183,7 @@ async fn a_stream_that_is_closed_ends_its_run() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_session_is_told_what_is_not_wanted_any_more() {
     let Some(server) = Server::start(&[]) else { return };
     let session = session(&server, None).await;
@@ -201,7 +201,7 @@ async fn a_session_is_told_what_is_not_wanted_any_more() {
     assert!(took < Duration::from_secs(1), "{took:?}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn open_streams_do_not_hold_up_the_end() {
     let Some(mut server) = Server::start(&["--grace", "1"]) else { return };
     let session = session(&server, None).await;

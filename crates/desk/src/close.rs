@@ -14,6 +14,17 @@ impl Desk {
         self.queue().close();
     }
 
+    /// Stops and kills what runs, with everything that it started.
+    pub async fn kill(&self) {
+        self.stop();
+        let running = self.runs().running();
+        let ends: Vec<_> =
+            running.into_iter().map(|run| tokio::spawn(async move { run.kill().await })).collect();
+        for end in ends {
+            let _ = end.await;
+        }
+    }
+
     /// Stops, lets what runs end within `grace`, interrupts the rest, and destroys all sandboxes. Returns when nothing
     /// is left.
     pub async fn close(&self, grace: Duration) {

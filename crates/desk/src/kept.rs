@@ -4,7 +4,7 @@
 use crate::{DeskError, queue::Permit};
 use chrono::{DateTime, TimeDelta, Utc};
 use interpreter::{Caller, Context, ContextRequest, Sandbox};
-use protocol::{ContextId, SandboxId};
+use protocol::{ContextId, Language, SandboxId};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -22,6 +22,9 @@ struct Room {
     request: ContextRequest,
 }
 
+/// The context of a language for code that names none, where there is one yet. Whoever runs code there holds the lock.
+pub type Usual = Arc<tokio::sync::Mutex<Option<ContextId>>>;
+
 /// A sandbox that is kept.
 pub struct Kept {
     sandbox: Arc<Sandbox>,
@@ -30,6 +33,7 @@ pub struct Kept {
     /// When it was made.
     pub created_at: DateTime<Utc>,
     contexts: Mutex<BTreeMap<ContextId, Room>>,
+    usual: [Usual; 3],
     state: Mutex<State>,
     _permit: Permit,
 }
@@ -39,6 +43,7 @@ struct State {
     metadata: BTreeMap<String, String>,
     leases: usize,
     last: Instant,
+    spare: bool,
 }
 
 /// Keeps a sandbox from expiring while it is used; its time to live begins anew afterwards.
@@ -67,12 +72,13 @@ impl Kept {
         metadata: BTreeMap<String, String>,
         permit: Permit,
     ) -> Arc<Kept> {
-        let state = State { ttl, metadata, leases: 0, last: Instant::now() };
+        let state = State { ttl, metadata, leases: 0, last: Instant::now(), spare: false };
         Arc::new(Kept {
             sandbox,
             template,
             created_at: Utc::now(),
             contexts: Mutex::default(),
+            usual: Default::default(),
             state: Mutex::new(state),
             _permit: permit,
         })
@@ -125,6 +131,22 @@ impl Kept {
         self.state().metadata.clone()
     }
 
+    /// Whoever uses it wants it: it gives way no more.
+    pub fn claim(&self) {
+        self.state().spare = false;
+    }
+
+    /// Nobody asked for it: it gives way where room is needed.
+    pub(crate) fn give_way(&self) {
+        self.state().spare = true;
+    }
+
+    /// Since when nobody uses it, where it gives way.
+    pub(crate) fn spare_since(&self) -> Option<Instant> {
+        let state = self.state();
+        (state.spare && state.leases == 0).then_some(state.last)
+    }
+
     /// Whether it must go.
     pub(crate) fn has_expired(&self) -> bool {
         let state = self.state();
@@ -153,6 +175,40 @@ impl Kept {
         let context = self.sandbox.create_context(request.clone()).await?;
         let room = Room { context: context.clone(), request };
         self.contexts_now().insert(context.id().clone(), room);
+        Ok(context)
+    }
+
+    /// The context of a language for code that names none: what holds it, to be locked while code runs there.
+    pub fn usual(&self, language: Language) -> Usual {
+        self.usual[language as usize].clone()
+    }
+
+    /// Keeps a context that is there already.
+    pub(crate) fn adopt(&self, context: &Arc<Context>) {
+        let request = ContextRequest { language: context.language(), ..ContextRequest::default() };
+        let room = Room { context: context.clone(), request };
+        self.contexts_now().insert(context.id().clone(), room);
+        if let Ok(mut usual) = self.usual(context.language()).try_lock() {
+            *usual = Some(context.id().clone());
+        }
+    }
+
+    /// The context that `usual` names, where it is alive; else a new one of this language, which it names from now on.
+    ///
+    /// # Errors
+    /// As for [`Kept::create_context`].
+    pub async fn usual_context(
+        &self,
+        usual: &mut Option<ContextId>,
+        language: Language,
+    ) -> Result<Arc<Context>, DeskError> {
+        let known = usual.as_ref().and_then(|id| self.context(id).ok());
+        if let Some(context) = known.filter(|context| context.is_alive()) {
+            return Ok(context);
+        }
+        let request = ContextRequest { language, ..ContextRequest::default() };
+        let context = self.create_context(request).await?;
+        *usual = Some(context.id().clone());
         Ok(context)
     }
 

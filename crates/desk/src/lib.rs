@@ -5,6 +5,7 @@
 
 mod access;
 mod allowance;
+mod begin;
 mod ceiling;
 mod close;
 mod desk;
@@ -27,10 +28,11 @@ mod visitor;
 
 pub use access::Scope;
 pub use allowance::KeyLimits;
+pub use begin::{Alone, Begin, File, Turn, Work};
 pub use ceiling::Ceiling;
 pub use desk::{Desk, Settings};
 pub use error::DeskError;
-pub use kept::{Kept, Lease};
+pub use kept::{Kept, Lease, Usual};
 pub use keys::{Key, KeyError, Keys, NewKey};
 pub use log::{After, Events};
 pub use machine::Machine;
@@ -40,6 +42,5 @@ pub use pages::Page;
 pub use questions::{Asked, NewTalk, Question, Talk};
 pub use queue::{QueueState, Want};
 pub use run::{Kind, Run};
-pub use runs::{Begin, File, Work};
-pub use sandboxes::{Change, NewSandbox};
+pub use sandboxes::{Change, NewSandbox, Spare};
 pub use visitor::Visitor;

@@ -3,11 +3,11 @@
 //!
 //! What becomes of a question is a task's business: whoever stops listening cancels it, and it is still settled.
 
-use crate::{Desk, DeskError, File, Kind, Lease, NewSandbox, Visitor, queue::Permit};
+use crate::{Desk, DeskError, File, Kind, Lease, NewSandbox, Turn, Visitor};
 use agent::{Answering, AskLimits, Chat, MakeSandbox, Mode, NoSandbox, Setup, model::Model};
 use interpreter::{Caller, Sandbox, SandboxRequest};
 use policy::Policy;
-use protocol::{AgentEvent, Answer, AnswerId, SandboxId};
+use protocol::{AgentEvent, Answer, AnswerId, Limits, SandboxId};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -154,10 +154,9 @@ impl Asked {
 
 /// A question that is being answered.
 struct Asking {
-    visitor: Visitor,
     held: Held,
     keep: bool,
-    _permit: Permit,
+    turn: Turn,
 }
 
 impl Desk {
@@ -171,15 +170,12 @@ impl Desk {
             let why = "a question has 1 byte or more, and 1 MiB at most".to_owned();
             return Err(DeskError::Request { what: "this prompt".to_owned(), why });
         }
-        if let Talk::New(new) = &talk {
-            self.settings().ceiling.check(&new.room.limits)?;
-        }
         // The memory of a sandbox is taken when there is one.
-        let bounds = match &talk {
+        let limits_of = match &talk {
             Talk::New(new) => new.room.limits.clone(),
-            Talk::Continued(_) => Default::default(),
+            Talk::Continued(_) => Limits::default(),
         };
-        let permit = self.admit(visitor, &bounds, 0).await?;
+        let turn = self.turn_beside(visitor, &limits_of).await?;
         let continued = matches!(talk, Talk::Continued(_));
         let held = match talk {
             Talk::New(new) => self.begin_talk(visitor, *new).await?,
@@ -194,7 +190,7 @@ impl Desk {
             *lock(&held.place.lease) = self.sandbox(visitor, sandbox.id()).ok();
         }
         let answering = held.chat.ask(prompt, limits);
-        let asking = Asking { visitor: visitor.clone(), held, keep: keep || continued, _permit: permit };
+        let asking = Asking { held, keep: keep || continued, turn };
         let (sender, events) = mpsc::unbounded_channel();
         let desk = self.clone();
         self.talks().now.send_modify(|now| now.asking += 1);
@@ -305,15 +301,17 @@ impl Asking {
         metrics.told(answer);
         for run in &answer.executions {
             metrics.ended(Kind::Code, &run.outcome);
-            self.visitor.allowance.use_cpu(run.outcome.usage.cpu_ms);
+            self.turn.visitor.allowance.use_cpu(run.outcome.usage.cpu_ms);
         }
-        let Asking { visitor, mut held, keep, _permit } = self;
+        let Asking { mut held, keep, turn } = self;
         let lease = lock(&held.place.lease).take();
         let made_files = answer.executions.iter().any(|run| !run.outcome.files.is_empty());
-        if let Some(lease) = lease.filter(|_| held.place.given.is_none() && !keep && !made_files) {
-            let id = lease.id().clone();
-            drop(lease);
-            let _ = desk.delete_sandbox(&visitor, &id).await;
+        if let Some(lease) = lease.filter(|_| held.place.given.is_none() && !keep) {
+            match made_files {
+                // For a while, unless others need the room.
+                true => lease.give_way(),
+                false => drop(desk.delete_sandbox(&turn.visitor, lease.id()).await),
+            }
         }
         held.since = Instant::now();
         if !desk.is_closing() {

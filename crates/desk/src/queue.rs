@@ -87,6 +87,18 @@ pub struct Permit {
     since: Instant,
 }
 
+impl Permit {
+    /// Gives back everything but the memory.
+    pub fn keep_memory(&mut self) {
+        let memory_bytes = self.want.memory_bytes;
+        let back = Want { memory_bytes: 0, ..self.want };
+        self.want = Want { memory_bytes, ..Want::default() };
+        if let Some(queue) = &self.queue {
+            queue.give_part(&self.caller, back);
+        }
+    }
+}
+
 impl Drop for Permit {
     fn drop(&mut self) {
         if let Some(queue) = self.queue.take() {
@@ -144,6 +156,13 @@ impl Queue {
             Ok(Err(_)) => Err(DeskError::Closing),
             Err(_) => Err(self.full(&self.state())),
         }
+    }
+
+    /// Memory that is lacking to begin now, in bytes.
+    pub fn lacks_memory(&self, want: Want) -> u64 {
+        let whole = self.bounds.whole.memory_bytes;
+        let used = self.state().used.memory_bytes;
+        want.memory_bytes.min(whole).saturating_sub(whole.saturating_sub(used))
     }
 
     /// Admits nobody any more; whoever waits is told.
@@ -212,6 +231,12 @@ impl Queue {
         state.count();
     }
 
+    fn give_part(&self, caller: &Caller, part: Want) {
+        let mut state = self.state();
+        state.give(caller, part);
+        self.go_on(&mut state);
+    }
+
     fn give_back(&self, caller: &Caller, want: Want, since: Instant) {
         let mut state = self.state();
         state.take_back(caller, want);
@@ -246,9 +271,13 @@ impl State {
     }
 
     fn take_back(&mut self, caller: &Caller, want: Want) {
+        self.admitted -= 1;
+        self.give(caller, want);
+    }
+
+    fn give(&mut self, caller: &Caller, want: Want) {
         self.used.cpu_millis -= want.cpu_millis;
         self.used.memory_bytes -= want.memory_bytes;
-        self.admitted -= 1;
         if let Some(line) = self.callers.get_mut(caller) {
             line.executions -= want.executions;
         }
@@ -353,6 +382,21 @@ mod tests {
         assert!(!late.is_finished());
         drop(large);
         assert!(late.await.unwrap().is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_keeps_only_its_memory_lets_others_begin() {
+        let queue = queue(1, 10);
+        let mut first = queue.admit(&caller("a"), ONE, 1).await.unwrap();
+        let second = ask(&queue, "a", ONE);
+        settle().await;
+        assert!(!second.is_finished());
+        first.keep_memory();
+        drop(second.await.unwrap().unwrap());
+        assert_eq!(queue.lacks_memory(Want { memory_bytes: 1 << 41, ..ONE }), 1, "of all there is");
+        assert_eq!(queue.lacks_memory(ONE), 0);
+        drop(first);
+        assert_eq!((queue.look().admitted, queue.state().used), (0, Want::default()));
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,11 +6,13 @@ use crate::{
 };
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use interpreter::{Caller, Execution, Interrupter};
+use interpreter::{Caller, Context, Execution, Interrupter, Sandbox};
 use protocol::{ContextId, EventKind, ExecutionId, Language, Outcome, SandboxId};
 use serde::Serialize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::{sync::mpsc, time::Instant};
+
+const KILL: i32 = 9;
 
 /// What it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -41,14 +43,37 @@ pub struct Run {
     /// When it ended, for whoever removes old ones.
     pub(crate) ended: Mutex<Option<Instant>>,
     interrupter: Interrupter,
+    whole: Whole,
     stdin: Mutex<Option<mpsc::Sender<Bytes>>>,
 }
 
+/// What ends with a run that is killed.
+enum Whole {
+    /// The sandbox that was made for it.
+    Sandbox(Weak<Sandbox>),
+    /// The context that it runs in.
+    Context(Weak<Context>),
+    /// The command's processes.
+    Command,
+}
+
+impl Whole {
+    fn of(execution: &Execution, alone: bool) -> Whole {
+        match (execution.context(), execution.sandbox()) {
+            (_, sandbox) if alone => Whole::Sandbox(sandbox.map(Arc::downgrade).unwrap_or_default()),
+            (Some(context), _) => Whole::Context(Arc::downgrade(&context)),
+            (None, _) => Whole::Command,
+        }
+    }
+}
+
 impl Run {
+    /// `alone`: its sandbox was made for it.
     pub(crate) fn new(
         caller: &Caller,
         kind: Kind,
         execution: &Execution,
+        alone: bool,
         stdin: Option<mpsc::Sender<Bytes>>,
     ) -> Arc<Run> {
         let context = execution.context();
@@ -63,6 +88,7 @@ impl Run {
             log: Log::new(execution.id().clone()),
             ended: Mutex::new(None),
             interrupter: execution.interrupter(),
+            whole: Whole::of(execution, alone),
             stdin: Mutex::new(stdin),
         })
     }
@@ -97,6 +123,23 @@ impl Run {
     /// Asks it to stop; what does not stop is killed.
     pub fn interrupt(&self) {
         self.interrupter.interrupt();
+    }
+
+    /// Ends it at once, with everything that it started: a sandbox or a context that it ran in goes with it.
+    pub async fn kill(&self) {
+        match &self.whole {
+            Whole::Sandbox(sandbox) => {
+                if let Some(sandbox) = sandbox.upgrade() {
+                    sandbox.destroy().await;
+                }
+            }
+            Whole::Context(context) => {
+                context.upgrade().inspect(|context| context.kill());
+            }
+            Whole::Command => {
+                let _ = self.interrupter.signal(KILL);
+            }
+        }
     }
 
     /// Sends a signal to a command.

@@ -1,7 +1,7 @@
 //! The sandboxes that are kept: made, found by their caller only, listed, changed, deleted.
 
-use crate::{Desk, DeskError, Kept, Lease, Page, Visitor, Want};
-use interpreter::{Caller, SandboxRequest};
+use crate::{Desk, DeskError, Kept, Lease, Page, Turn, Visitor, Want};
+use interpreter::{Caller, Context, Sandbox, SandboxRequest};
 use protocol::SandboxId;
 use std::{
     collections::BTreeMap,
@@ -24,6 +24,18 @@ pub struct NewSandbox {
     pub ttl: Option<Duration>,
     /// What its caller notes about it.
     pub metadata: BTreeMap<String, String>,
+}
+
+/// A sandbox that was made for one run and may be kept for what that left in it.
+pub struct Spare {
+    /// The sandbox.
+    pub sandbox: Arc<Sandbox>,
+    /// Where code of its language goes on, if anywhere.
+    pub context: Option<Arc<Context>>,
+    /// What is installed.
+    pub template: Option<String>,
+    /// How long it is kept without being used.
+    pub ttl: Duration,
 }
 
 /// What can be changed. What is absent stays as it is.
@@ -61,12 +73,21 @@ impl Sandboxes {
     fn reserve(&self, caller: &Caller, own_max: usize, all_max: usize) -> Result<(), DeskError> {
         let mut state = self.state();
         let all: usize = state.counts.values().sum();
-        let own = state.counts.entry(caller.0.clone()).or_default();
-        if *own >= own_max || all >= all_max {
-            return Err(DeskError::SandboxesFull { count: *own });
+        let own = state.counts.get(&caller.0).copied().unwrap_or_default();
+        if own >= own_max || all >= all_max {
+            return Err(DeskError::SandboxesFull { count: own });
         }
-        *own += 1;
+        state.counts.insert(caller.0.clone(), own + 1);
         Ok(())
+    }
+
+    /// The sandbox that gives way first, of one caller or of all; it is found no more.
+    fn take_spare(&self, of: Option<&Caller>) -> Option<Arc<Kept>> {
+        let mut state = self.state();
+        let spares = state.kept.values().filter(|kept| of.is_none_or(|caller| kept.caller() == caller));
+        let unused = spares.filter_map(|kept| Some((kept.spare_since()?, kept.id().clone())));
+        let (_, id) = unused.min()?;
+        state.kept.remove(&id)
     }
 
     fn release(&self, caller: &Caller) {
@@ -116,10 +137,9 @@ impl Desk {
         check_metadata(&new.metadata)?;
         self.settings().ceiling.check(&new.sandbox.limits)?;
         let caller = visitor.caller();
-        let sandboxes = self.sandboxes();
-        sandboxes.reserve(caller, visitor.allowance.sandboxes_max(), self.settings().sandboxes_max)?;
-        let reserved = Reserved { desk: self, caller, kept: false };
+        let reserved = self.make_room(visitor).await?;
         let want = Want { memory_bytes: new.sandbox.limits.memory_bytes, ..Want::default() };
+        self.free_memory(want);
         let permit = self.queue().admit(caller, want, u32::MAX).await?;
         let template = new.sandbox.template.clone();
         let sandbox = self.interpreter().create_sandbox(caller, new.sandbox).await?;
@@ -132,6 +152,47 @@ impl Desk {
         self.sandboxes().state().kept.insert(kept.id().clone(), kept);
         reserved.keep();
         Ok(lease)
+    }
+
+    /// Keeps a sandbox that nobody asked for, for what is in it, where there is room. It gives way to any other.
+    pub async fn keep_spare(&self, turn: Turn, spare: Spare) -> Option<Lease> {
+        let Turn { visitor, mut permit, .. } = turn;
+        let Spare { sandbox, context, template, ttl } = spare;
+        let reserved = self.make_room(&visitor).await.ok().filter(|_| !self.is_closing())?;
+        permit.keep_memory();
+        let kept = Kept::new(sandbox, template, ttl, BTreeMap::new(), permit);
+        kept.give_way();
+        context.inspect(|context| kept.adopt(context));
+        let lease = kept.lease();
+        self.sandboxes().state().kept.insert(kept.id().clone(), kept);
+        reserved.keep();
+        Some(lease)
+    }
+
+    /// Room for one more sandbox; one that nobody asked for gives way where there is none.
+    async fn make_room<'a>(&'a self, visitor: &'a Visitor) -> Result<Reserved<'a>, DeskError> {
+        let (caller, own_max) = (visitor.caller(), visitor.allowance.sandboxes_max());
+        loop {
+            let full = match self.sandboxes().reserve(caller, own_max, self.settings().sandboxes_max) {
+                Ok(()) => return Ok(Reserved { desk: self, caller, kept: false }),
+                Err(full) => full,
+            };
+            let own_are_too_many = matches!(full, DeskError::SandboxesFull { count } if count >= own_max);
+            let of = own_are_too_many.then_some(caller);
+            let spare = self.sandboxes().take_spare(Some(caller)).or_else(|| self.sandboxes().take_spare(of));
+            self.sandboxes().destroy(spare.ok_or(full)?).await;
+        }
+    }
+
+    /// Sandboxes that nobody asked for give way where memory is lacking.
+    pub(crate) fn free_memory(&self, want: Want) {
+        let mut lacks = self.queue().lacks_memory(want);
+        while lacks > 0 {
+            let Some(spare) = self.sandboxes().take_spare(None) else { return };
+            lacks = lacks.saturating_sub(spare.sandbox().limits().memory_bytes);
+            let desk = self.clone();
+            tokio::spawn(async move { desk.sandboxes().destroy(spare).await });
+        }
     }
 
     /// A sandbox of the visitor's, which does not expire meanwhile.

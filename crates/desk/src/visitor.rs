@@ -1,6 +1,6 @@
 //! Whoever sends a request, once it is known who that is.
 
-use crate::{DeskError, Scope, allowance::Allowance};
+use crate::{DeskError, KeyLimits, Scope, allowance::Allowance};
 use interpreter::Caller;
 use std::sync::Arc;
 
@@ -17,6 +17,11 @@ impl Visitor {
     pub fn local() -> Visitor {
         let (scopes, allowance) = (Arc::from(Scope::ALL), Arc::new(Allowance::unlimited()));
         Visitor { caller: Caller::local(), scopes, allowance }
+    }
+
+    /// The same who may do only so much.
+    pub fn limited(limits: KeyLimits) -> Visitor {
+        Visitor { allowance: Arc::new(Allowance::new(limits)), ..Visitor::local() }
     }
 
     /// Who it is.

@@ -100,11 +100,14 @@ impl Command {
         self.child.as_ref().map(|child| child.pid)
     }
 
-    /// A signal to its process group.
+    /// A signal to its process group; SIGKILL to everything that came from it.
     pub fn signal(&self, signal: i32) {
         let root = self.pid().filter(|_| self.exit.is_none()).map(|pid| Root { pid });
         if let (Some(root), Some(signal)) = (root, Signal::from_named_raw(signal)) {
-            root.signal_group(signal);
+            match signal {
+                Signal::KILL => drop(root.kill()),
+                signal => root.signal_group(signal),
+            }
         }
     }
 

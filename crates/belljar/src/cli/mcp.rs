@@ -5,17 +5,24 @@ use super::live::failure;
 use super::options::SandboxArgs;
 use super::signals::{Came, Signals};
 use super::{Site, model, policy};
-use crate::mcp::{Asks, Bounds, Setup, Shared, stdio};
+use crate::mcp::{Setup, Shared, stdio};
 use crate::render;
 use ::policy::Policy;
 use agent::model::Model;
+use desk::{Ceiling, Desk, KeyLimits, Machine, Visitor};
 use interpreter::{Interpreter, Preload, SandboxRequest, Settings};
 use journal::Journal;
 use std::io::IsTerminal;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The template that has what models expect.
 const TEMPLATE: &str = "code-interpreter";
+/// Calls that wait for their turn, and how long.
+const WAITING_MAX: usize = 64;
+const WAIT_MAX: Duration = Duration::from_secs(600);
+/// How long a sandbox is kept unused whose call does not say.
+const TTL: Duration = Duration::from_secs(900);
 
 /// Serve MCP clients over standard input and output.
 #[derive(Debug, clap::Args)]
@@ -42,24 +49,27 @@ pub fn mcp(args: &McpArgs, site: &Site) -> Done {
     let template = args.sandbox.template.as_deref().unwrap_or(TEMPLATE);
     let room = args.sandbox.request(template)?;
     let policy = Arc::new(policy::choose(args.policy.as_deref(), site)?);
-    let model = answering(args.model.as_deref(), site)?;
+    let model = model::answering(args.model.as_deref(), site)?;
     if std::io::stdin().is_terminal() {
         note("This speaks MCP on standard input and output: an MCP client has to start it. Ctrl-C ends it.");
     }
     site.runtime.block_on(async {
         let mut signals = Signals::listen(|| {})?;
         let shared = Shared::open(setup(args, site, Plan { room, policy, model }).await?);
+        let running = KeyLimits { executions: Some(args.running.into()), ..KeyLimits::default() };
+        let visitor = Visitor::limited(running);
         let building = shared.clone();
         // Its failure is told to the call that needs the template.
         tokio::spawn(async move { building.prepare().await });
         let served = tokio::select! {
-            served = stdio::serve(&shared) => served,
+            served = stdio::serve(&shared, visitor) => served,
             came = signals.next() => Err(match came {
                 Came::Interrupt => Failure::signal(2),
                 Came::End(number) => Failure::signal(number),
             }),
         };
-        shared.registry.close_all().await;
+        shared.desk.kill().await;
+        shared.desk.close(Duration::ZERO).await;
         served.map(|()| 0)
     })
 }
@@ -69,15 +79,6 @@ struct Plan {
     room: SandboxRequest,
     policy: Arc<Policy>,
     model: Option<Arc<dyn Model>>,
-}
-
-/// The model that answers questions. A key in the environment alone does not count: nobody asked to spend with it.
-fn answering(given: Option<&str>, site: &Site) -> Done<Option<Arc<dyn Model>>> {
-    let configured = site.config()?.default_model;
-    match given.or(configured.as_deref()) {
-        Some(name) => model::open(Some(name), site).map(Some),
-        None => Ok(None),
-    }
 }
 
 async fn setup(args: &McpArgs, site: &Site, plan: Plan) -> Done<Setup> {
@@ -94,12 +95,21 @@ async fn setup(args: &McpArgs, site: &Site, plan: Plan) -> Done<Setup> {
     let settings =
         Settings { preload: Preload::Full, policy: policy.clone(), ..args.sandbox.settings(site)? };
     let interpreter = Interpreter::open(settings).map_err(failure)?;
-    let asks = match model {
-        Some(model) => Some(Asks { model, journal: journal(site).await? }),
-        None => None,
+    let machine = Machine::look();
+    let settings = desk::Settings {
+        machine,
+        // Whoever starts this owns the machine.
+        ceiling: Ceiling::of(machine.memory_bytes),
+        waiting_max: WAITING_MAX,
+        wait_max: WAIT_MAX,
+        sandboxes_max: args.sandboxes.into(),
+        ttl: TTL,
+        policy,
+        journal: journal(site).await?,
+        locks: site.data_dir()?.join("servers"),
+        warm: Vec::new(),
     };
-    let bounds = Bounds { sandboxes: args.sandboxes.into(), running: args.running.into() };
-    Ok(Setup { interpreter, store, room, policy, bounds, asks })
+    Ok(Setup { desk: Desk::open(interpreter, settings).await, store, room, model })
 }
 
 /// For whoever looks at standard error; nobody has to.
@@ -111,7 +121,7 @@ async fn journal(site: &Site) -> Done<Option<Journal>> {
     match Journal::open(&site.journal_path()?).await {
         Ok(journal) => Ok(Some(journal)),
         Err(error) => {
-            note(&format!("Questions are not written to the journal: cannot {error}"));
+            note(&format!("Nothing is written to the journal: cannot {error}"));
             Ok(None)
         }
     }

@@ -3,8 +3,9 @@
 use super::failure::{Done, Failure, reason};
 use super::live::Live;
 use super::options::SandboxArgs;
-use super::{Site, key, log, policy};
-use crate::http::{self, Gate, Served, Shared};
+use super::{Site, key, log, model, policy};
+use crate::http::{self, Gate, Mcp, Models, Served, Shared};
+use crate::mcp;
 use ::journal::Journal;
 use ::policy::Policy;
 use desk::{Ceiling, Desk, Keys, Machine, Settings};
@@ -56,6 +57,10 @@ pub struct ServeArgs {
     /// How long executions may still run after a signal to stop, in seconds
     #[arg(long, value_name = "SECS", default_value_t = 10)]
     grace: u64,
+    /// The model that answers questions, as for `belljar ask` [default: the configuration's; without one, nobody does].
+    /// Requests may name those of the configuration, too
+    #[arg(long, value_name = "SPEC")]
+    model: Option<String>,
     /// Write no journal
     #[arg(long)]
     no_journal: bool,
@@ -72,11 +77,12 @@ pub fn serve(args: &ServeArgs, site: &Site) -> Done {
     let open = check_keys(args, &keys)?;
     log_to_stderr(args.log_json);
     let policy = Arc::new(policy::choose(args.policy.as_deref(), site)?);
+    let models = models(args, site)?;
     let room = args.sandbox.request(args.sandbox.template.as_deref().unwrap_or(TEMPLATE))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime =
         runtime.map_err(|error| Failure::ours("runtime", format!("start threads: {}", reason(&error))))?;
-    let done = runtime.block_on(run(args, site, Access { keys, open }, Rules { room, policy }));
+    let done = runtime.block_on(run(args, site, Access { keys, open }, Rules { room, policy, models }));
     runtime.shutdown_timeout(Duration::from_millis(500));
     done.map(|()| 0)
 }
@@ -91,6 +97,7 @@ struct Access {
 struct Rules {
     room: SandboxRequest,
     policy: Arc<Policy>,
+    models: Models,
 }
 
 /// Whether requests without a key are taken. Nobody listens to the world without keys.
@@ -110,8 +117,9 @@ fn check_keys(args: &ServeArgs, keys: &Keys) -> Done<bool> {
 async fn run(args: &ServeArgs, site: &Site, access: Access, rules: Rules) -> Done<()> {
     let mut signals = Signals::listen()?;
     let connections = raise_descriptors();
-    let room = rules.room.clone();
-    let desk = open_desk(args, site, rules).await?;
+    let Rules { room, policy, mut models } = rules;
+    let desk = open_desk(args, site, &room, policy).await?;
+    models.libraries = mcp::libraries(&site.store()?, room.template.as_deref());
     let listener = TcpListener::bind(args.listen).await.map_err(|error| {
         Failure::ours("listen", format!("listen on {}: {}", args.listen, reason(&error)))
             .hint("--listen names another address")
@@ -122,7 +130,8 @@ async fn run(args: &ServeArgs, site: &Site, access: Access, rules: Rules) -> Don
         checks_hosts: access.open || !args.allow_host.is_empty(),
         origins: args.allow_origin.clone(),
     };
-    let shared = Shared { desk, keys: access.keys, gate, open: access.open, room };
+    let mcp = open_mcp(site, desk.clone(), room.clone(), &models)?;
+    let shared = Shared { desk, mcp, models, keys: access.keys, gate, open: access.open, room };
     crate::render::tell(&format!("listening on http://{place} (reference: http://{place}/docs)\n"))?;
     let (counted, mut stop) = watch::channel(0);
     let mut hurry = counted.subscribe();
@@ -138,6 +147,32 @@ async fn run(args: &ServeArgs, site: &Site, access: Access, rules: Rules) -> Don
     Ok(())
 }
 
+/// The tools for MCP clients, in front of the same desk.
+fn open_mcp(site: &Site, desk: Desk, room: SandboxRequest, models: &Models) -> Done<Mcp> {
+    Ok(Mcp::new(mcp::Shared::open(mcp::Setup {
+        desk,
+        store: site.store()?,
+        room,
+        model: models.default.clone(),
+    })))
+}
+
+/// The model of requests that name none, and those that they may name.
+fn models(args: &ServeArgs, site: &Site) -> Done<Models> {
+    let mut models = Models::default();
+    for name in site.config()?.models.keys() {
+        match model::open(Some(name), site) {
+            Ok(opened) => drop(models.named.insert(name.clone(), opened)),
+            Err(failure) => tracing::warn!("the model {name} is not offered: cannot {}", failure.message),
+        }
+    }
+    models.default = model::answering(args.model.as_deref(), site)?;
+    if let Some(default) = &models.default {
+        models.named.insert(default.name().to_owned(), default.clone());
+    }
+    Ok(models)
+}
+
 fn names(args: &ServeArgs, place: SocketAddr) -> Vec<String> {
     let own = match place {
         SocketAddr::V4(place) => place.ip().to_string(),
@@ -146,8 +181,7 @@ fn names(args: &ServeArgs, place: SocketAddr) -> Vec<String> {
     args.allow_host.iter().map(|name| name.to_ascii_lowercase()).chain([own]).collect()
 }
 
-async fn open_desk(args: &ServeArgs, site: &Site, rules: Rules) -> Done<Desk> {
-    let Rules { room, policy } = rules;
+async fn open_desk(args: &ServeArgs, site: &Site, room: &SandboxRequest, policy: Arc<Policy>) -> Done<Desk> {
     let data_dir = site.data_dir()?;
     let journal = match args.no_journal {
         true => None,
@@ -158,7 +192,7 @@ async fn open_desk(args: &ServeArgs, site: &Site, rules: Rules) -> Done<Desk> {
         policy: policy.clone(),
         ..args.sandbox.settings(site)?
     };
-    let interpreter = Live::open(site, &room, settings).await?.interpreter();
+    let interpreter = Live::open(site, room, settings).await?.interpreter();
     let machine = Machine::look();
     let settings = Settings {
         machine,
@@ -170,7 +204,7 @@ async fn open_desk(args: &ServeArgs, site: &Site, rules: Rules) -> Done<Desk> {
         policy,
         journal,
         locks: data_dir.join("servers"),
-        warm: vec![(room, args.warm.into())],
+        warm: vec![(room.clone(), args.warm.into())],
     };
     Ok(Desk::open(interpreter, settings).await)
 }
@@ -190,7 +224,8 @@ fn raise_descriptors() -> usize {
 
 fn log_to_stderr(json: bool) {
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_env("BELLJAR_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    // The protocol's library calls it an error when a client goes away; each request has a line of ours.
+    let filter = EnvFilter::try_from_env("BELLJAR_LOG").unwrap_or_else(|_| EnvFilter::new("info,rmcp=off"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // Fails where somebody has set one already; that one is as good.
     let _ = match json {

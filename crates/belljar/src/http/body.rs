@@ -14,7 +14,7 @@ use tokio::io::AsyncRead;
 use tokio_util::io::StreamReader;
 
 /// Longest JSON, in bytes: code of 16 MiB, escaped, and files.
-const JSON_BYTES_MAX: usize = 64 << 20;
+pub const JSON_BYTES_MAX: usize = 64 << 20;
 /// How long JSON may take to come.
 const JSON_TIME: Duration = Duration::from_secs(60);
 /// How long a stream may bring nothing.

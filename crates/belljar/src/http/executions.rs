@@ -15,7 +15,7 @@ use axum::{
 };
 use base64::Engine;
 use bytes::Bytes;
-use desk::{Begin, File, Made, Repeat, Scope, Visitor, Work};
+use desk::{Alone, Begin, File, Made, Repeat, Scope, Visitor, Work};
 use interpreter::{ExecuteRequest, Place, SandboxRequest, Stdin};
 use protocol::{Language, Limits, Outcome};
 use serde::Deserialize;
@@ -70,7 +70,8 @@ pub struct GivenFile {
 }
 
 impl GivenFile {
-    fn read(self) -> Result<File, Problem> {
+    /// Reads it.
+    pub fn read(self) -> Result<File, Problem> {
         let wrong = |why: &str| Problem::request(format!("use the file {:?}: {why}", self.path));
         let bytes = match (&self.text, &self.base64) {
             (Some(text), None) => Bytes::from(text.clone()),
@@ -98,7 +99,7 @@ impl OneShot {
         let mut request = ExecuteRequest::new(self.code, self.language, place);
         request.policy = policy(self.policy.as_deref())?;
         request.stdin = stdin(self.stdin);
-        Ok(Begin { work: Work::Fresh(sandbox, files), request })
+        Ok(Begin { work: Work::Fresh(Alone { sandbox, files, keep: None }), request })
     }
 }
 

@@ -13,8 +13,8 @@ use axum::{
 
 const LOCAL: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
-const HEADERS: &str = "authorization, content-type, idempotency-key, if-match, if-none-match, last-event-id, range, x-api-key, x-request-id";
-const SHOWN: &str = "etag, location, retry-after, x-execution-id, x-request-id";
+const HEADERS: &str = "authorization, content-type, idempotency-key, if-match, if-none-match, last-event-id, mcp-method, mcp-name, mcp-protocol-version, mcp-session-id, range, x-api-key, x-request-id";
+const SHOWN: &str = "etag, location, mcp-session-id, retry-after, x-execution-id, x-request-id";
 
 /// Names and origins.
 #[derive(Debug, Clone, Default)]

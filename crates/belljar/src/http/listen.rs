@@ -17,6 +17,8 @@ use tokio::{
 const HEAD_TIME: Duration = Duration::from_secs(20);
 /// Longest head, in bytes.
 const HEAD_BYTES: usize = 64 << 10;
+/// How long answers may take once everything has ended, before streams are ended.
+const LAST_ANSWERS: Duration = Duration::from_millis(300);
 /// How long answers may still be written after everything has ended.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -70,12 +72,16 @@ pub async fn listen(
     }
     drop(listener);
     served.desk.stop();
-    let over = tokio::spawn(graceful.shutdown());
+    let mut over = tokio::spawn(graceful.shutdown());
     tokio::select! {
         () = served.desk.close(bounds.grace) => {}
         () = hurry => served.desk.close(Duration::ZERO).await,
     }
-    let _ = tokio::time::timeout(LAST_WORDS, over).await;
+    // Answers are on their way still; streams that wait for something to tell would never end.
+    if tokio::time::timeout(LAST_ANSWERS, &mut over).await.is_err() {
+        served.mcp.close();
+        let _ = tokio::time::timeout(LAST_WORDS, over).await;
+    }
 }
 
 fn connect(

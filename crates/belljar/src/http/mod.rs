@@ -1,5 +1,6 @@
 //! The HTTP edge: one file for each resource, one function for each endpoint. Parses, calls the desk, renders.
 
+mod answers;
 mod archive;
 mod body;
 mod callers;
@@ -14,7 +15,9 @@ mod health;
 mod journal;
 mod listen;
 mod live;
+mod mcp;
 mod metrics;
+mod models;
 mod openapi;
 mod pages;
 mod problem;
@@ -29,4 +32,6 @@ mod views;
 
 pub use gate::Gate;
 pub use listen::{Bounds, listen};
+pub use mcp::Mcp;
+pub use models::Models;
 pub use served::{Served, Shared};

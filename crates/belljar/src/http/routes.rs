@@ -1,8 +1,8 @@
 //! Which address leads to which function, and what every request passes on its way there.
 
 use super::{
-    callers, commands, contexts, docs, executions, files, gate, health, journal, metrics, openapi,
-    problem::Problem, request_id, sandboxes, served::Served, upload,
+    answers, callers, commands, contexts, docs, executions, files, gate, health, journal, mcp, metrics,
+    openapi, problem::Problem, request_id, sandboxes, served::Served, upload,
 };
 use axum::{
     Router,
@@ -19,6 +19,7 @@ pub fn router(served: Served) -> Router {
     let known = Router::new()
         .merge(executing())
         .merge(reading())
+        .route("/mcp", get(mcp::answer).post(mcp::answer).delete(mcp::answer))
         .layer(from_fn_with_state(served.clone(), callers::recognise));
     let open = Router::new()
         .route("/healthz", get(health::alive))
@@ -48,6 +49,8 @@ fn executing() -> Router<Served> {
     Router::new()
         .route("/v1/executions", post(executions::create))
         .route("/v1/executions/{id}", get(executions::get).delete(executions::delete))
+        .route("/v1/answers", post(answers::create))
+        .route("/interpret", post(answers::interpret))
         .route("/v1/sandboxes", post(sandboxes::create).get(sandboxes::index))
         .route(sandbox, get(sandboxes::get).patch(sandboxes::change).delete(sandboxes::delete))
         .route(&at("/metrics"), get(sandboxes::metrics))

@@ -1,6 +1,6 @@
 //! What all endpoints share.
 
-use super::{gate::Gate, problem::Problem};
+use super::{gate::Gate, mcp::Mcp, models::Models, problem::Problem};
 use desk::{Desk, Keys};
 use interpreter::SandboxRequest;
 use policy::Policy;
@@ -17,12 +17,16 @@ pub struct Served {
 pub struct Shared {
     /// In front of the interpreter.
     pub desk: Desk,
+    /// The same for clients of the Model Context Protocol.
+    pub mcp: Mcp,
     /// Who may come in.
     pub keys: Keys,
     /// From where.
     pub gate: Gate,
     /// Whether a request without a key is taken.
     pub open: bool,
+    /// Who answers questions.
+    pub models: Models,
     /// What a sandbox is where a request does not say.
     pub room: SandboxRequest,
 }

@@ -2,16 +2,48 @@
 
 use super::progress::Progress;
 use super::refusal::Stop;
-use interpreter::{Caller, Execution};
-use protocol::{EventKind, Outcome};
+use desk::{DeskError, Run, Visitor};
+use protocol::{ContextId, EventKind, Outcome};
 use rmcp::RoleServer;
 use rmcp::service::RequestContext;
-use tokio::sync::watch;
+use std::sync::Arc;
+use tokio::sync::{OwnedMutexGuard, oneshot, watch};
+
+/// What is locked while code runs in the context of its language.
+pub type Hold = Option<OwnedMutexGuard<Option<ContextId>>>;
+
+/// A run that somebody waits for. Dropped before it has ended, it is killed, and what it holds is free after that.
+pub struct Wanted {
+    run: Arc<Run>,
+    hold: Hold,
+    ended: bool,
+}
+
+impl Wanted {
+    /// From now on.
+    pub fn new(run: Arc<Run>, hold: Hold) -> Wanted {
+        Wanted { run, hold, ended: false }
+    }
+}
+
+impl Drop for Wanted {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        let (run, hold) = (self.run.clone(), self.hold.take());
+        tokio::spawn(async move {
+            run.kill().await;
+            run.end().await;
+            drop(hold);
+        });
+    }
+}
 
 /// One call.
 pub struct Call<'a> {
     /// Who calls.
-    pub caller: Caller,
+    pub visitor: Visitor,
     /// The protocol's side of it.
     pub context: &'a RequestContext<RoleServer>,
     /// True once the whole connection is gone.
@@ -49,26 +81,49 @@ impl Call<'_> {
         }
     }
 
-    /// Tells the output of an execution as it comes. `None` when the call was cancelled; the execution runs on then.
-    pub async fn follow(&self, execution: &mut Execution) -> Option<Box<Outcome>> {
+    /// Waits for a run to begin whose beginning cannot be given up half-way: once nobody wants it, it is killed as soon as
+    /// it has begun.
+    ///
+    /// # Errors
+    /// When it does not begin, or [`Stop::Cancelled`].
+    pub async fn begun(
+        &self,
+        begin: impl Future<Output = Result<Arc<Run>, DeskError>> + Send + 'static,
+        hold: Hold,
+    ) -> Result<Wanted, Stop> {
+        let (sender, receiver) = oneshot::channel();
+        tokio::spawn(async move {
+            let begun = begin.await.map(|run| Wanted::new(run, hold));
+            // Where nobody takes it, it is dropped, which kills it.
+            drop(sender.send(begun));
+        });
+        let begun = async { receiver.await.unwrap_or(Err(DeskError::Closing)) };
+        self.unless_cancelled(begun).await
+    }
+
+    /// Tells the output of a run as it comes. When the call is cancelled, the run is killed.
+    ///
+    /// # Errors
+    /// [`Stop::Cancelled`].
+    pub async fn follow(&self, mut wanted: Wanted) -> Result<(Box<Outcome>, Hold), Stop> {
         let mut progress = Progress::of(self.context);
+        let mut events = wanted.run.events(None);
         let follow = async {
             loop {
                 tokio::select! {
                     biased;
-                    event = execution.next() => match event?.kind {
-                        EventKind::Stdout { text } | EventKind::Stderr { text } => progress.add(&text),
-                        EventKind::End { outcome } => return Some(outcome),
-                        _ => {}
+                    event = events.next() => match event.as_deref().map(|event| &event.kind) {
+                        Some(EventKind::Stdout { text } | EventKind::Stderr { text }) => progress.add(text),
+                        Some(EventKind::End { outcome }) => return Ok(outcome.clone()),
+                        Some(_) => {}
+                        None => return Err(Stop::Cancelled),
                     },
                     () = progress.due() => progress.tell().await,
                 }
             }
         };
-        tokio::select! {
-            biased;
-            () = self.cancelled() => None,
-            outcome = follow => outcome,
-        }
+        let outcome = self.unless_cancelled(follow).await?;
+        wanted.ended = true;
+        Ok((outcome, wanted.hold.take()))
     }
 }

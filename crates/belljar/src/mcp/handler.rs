@@ -2,7 +2,7 @@
 
 use super::call::Call;
 use super::{Shared, resources, tools};
-use interpreter::Caller;
+use desk::Visitor;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CustomRequest, CustomResult, ErrorCode, Extensions,
     ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
@@ -16,21 +16,40 @@ use tokio::sync::watch;
 /// How long a list of tools stays true: as long as the server runs.
 const TOOLS_TTL_MS: u64 = 3_600_000;
 
-/// Whose a request is, as its transport found out.
-pub type CallerOf = fn(&Extensions) -> Caller;
+/// Whose requests are.
+#[derive(Clone)]
+pub enum Whose {
+    /// All of them this visitor's.
+    Visitor(Visitor),
+    /// Each has its visitor with it: in the extensions of the head of its HTTP request.
+    Each,
+}
+
+impl Whose {
+    fn visitor(&self, extensions: &Extensions) -> Result<Visitor, ErrorData> {
+        match self {
+            Whose::Visitor(visitor) => Ok(visitor.clone()),
+            Whose::Each => {
+                let head = extensions.get::<axum::http::request::Parts>();
+                let visitor = head.and_then(|head| head.extensions.get::<Visitor>()).cloned();
+                visitor.ok_or_else(|| ErrorData::internal_error("cannot tell whose request this is", None))
+            }
+        }
+    }
+}
 
 /// The server's side of the protocol.
 #[derive(Clone)]
 pub struct Handler {
     shared: Arc<Shared>,
-    caller_of: CallerOf,
+    whose: Whose,
     hangup: watch::Receiver<bool>,
 }
 
 impl Handler {
     /// A handler for a transport that tells by each request's token when nobody waits for it any more.
-    pub fn new(shared: Arc<Shared>, caller_of: CallerOf) -> Handler {
-        Handler { shared, caller_of, hangup: watch::channel(false).1 }
+    pub fn new(shared: Arc<Shared>, whose: Whose) -> Handler {
+        Handler { shared, whose, hangup: watch::channel(false).1 }
     }
 
     /// The same for one connection: when `hangup` turns true, everything that runs for it is cancelled.
@@ -39,9 +58,15 @@ impl Handler {
         self
     }
 
-    fn call<'a>(&self, context: &'a RequestContext<RoleServer>) -> Call<'a> {
-        Call { caller: (self.caller_of)(&context.extensions), context, hangup: self.hangup.clone() }
+    fn call<'a>(&self, context: &'a RequestContext<RoleServer>) -> Result<Call<'a>, ErrorData> {
+        let visitor = self.whose.visitor(&context.extensions)?;
+        Ok(Call { visitor, context, hangup: self.hangup.clone() })
     }
+}
+
+/// What answers over HTTP: one for each request, or for each session.
+pub fn over_http(shared: Arc<Shared>, whose: Whose) -> impl ServerHandler {
+    Handler::new(shared, whose)
 }
 
 impl ServerHandler for Handler {
@@ -67,7 +92,7 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let done = tools::call(&self.shared, &self.call(&context), request).await;
+        let done = tools::call(&self.shared, &self.call(&context)?, request).await;
         Ok(done.or_else(|stop| stop.answer())?.into())
     }
 
@@ -89,7 +114,7 @@ impl ServerHandler for Handler {
         _page: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        resources::list(&self.shared, &self.call(&context)).await
+        resources::list(&self.shared, &self.call(&context)?).await
     }
 
     async fn list_resource_templates(
@@ -105,6 +130,6 @@ impl ServerHandler for Handler {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        Ok(resources::read(&self.shared, &self.call(&context), &request.uri).await?.into())
+        Ok(resources::read(&self.shared, &self.call(&context)?, &request.uri).await?.into())
     }
 }

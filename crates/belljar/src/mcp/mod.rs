@@ -7,11 +7,9 @@
 mod arguments;
 mod call;
 mod content;
-mod gate;
 mod handler;
 mod progress;
 mod refusal;
-mod registry;
 mod resources;
 mod schema;
 mod shared;
@@ -20,5 +18,6 @@ mod tools;
 mod uri;
 mod words;
 
-pub use handler::Handler;
-pub use shared::{Asks, Bounds, Setup, Shared};
+pub use handler::{Handler, Whose, over_http};
+pub use shared::{Setup, Shared};
+pub use words::libraries;

@@ -1,6 +1,8 @@
 //! Why a call brought no result: told to the model where it can go on, to the client where the request itself is wrong.
 
 use crate::cli::failure::{Failure, without_number};
+use desk::DeskError;
+use protocol::SandboxId;
 use rmcp::ErrorData;
 use rmcp::model::{CallToolResult, ContentBlock};
 
@@ -32,6 +34,18 @@ impl Refusal {
         Refusal { code: code.to_owned(), message: message.into(), hint: Some(hint.into()) }
     }
 
+    /// There is no such sandbox, or none any more.
+    pub fn gone(id: &SandboxId) -> Refusal {
+        Refusal::new(
+            "sandbox_gone",
+            format!(
+                "use the sandbox {id}: it was closed, or nobody used it for its time to live, or it ended"
+            ),
+            "its variables and files are gone: call create_sandbox, use the id that it returns, and make again what is needed; \
+             or run code without `sandbox`",
+        )
+    }
+
     fn text(&self) -> String {
         let hint = self.hint.as_ref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
         let message = interpreter::plain(&self.message);
@@ -43,6 +57,21 @@ impl From<interpreter::Error> for Stop {
     fn from(error: interpreter::Error) -> Stop {
         let (code, message) = (error.code().to_owned(), without_number(&error.to_string()));
         Stop::Refused(Refusal { code, message, hint: error.hint() })
+    }
+}
+
+impl From<DeskError> for Stop {
+    fn from(error: DeskError) -> Stop {
+        let again =
+            error.retry_after().map(|after| format!("call again in {} s", after.as_secs_f64().ceil()));
+        match error {
+            DeskError::Interpreter(error) => error.into(),
+            error => Stop::Refused(Refusal {
+                code: error.code().to_owned(),
+                message: without_number(&error.to_string()),
+                hint: again.or_else(|| error.hint().map(Into::into)),
+            }),
+        }
     }
 }
 

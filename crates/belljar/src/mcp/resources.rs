@@ -12,9 +12,12 @@ use rmcp::model::{
     ListResourceTemplatesResult, ListResourcesResult, ReadResourceResult, Resource, ResourceContents,
     ResourceTemplate,
 };
+use std::collections::BTreeMap;
 
 /// Longest file that is read as one resource, in bytes.
 const FILE_BYTES_MAX: u64 = 8 << 20;
+/// Sandboxes whose files are listed.
+const SANDBOXES_MAX: usize = 100;
 /// Files that are listed of one sandbox, and how deep they may lie.
 const FILES_MAX: usize = 200;
 const DEPTH: u32 = 4;
@@ -34,8 +37,8 @@ pub fn templates() -> ListResourceTemplatesResult {
 /// When nobody waits for the list any more.
 pub async fn list(shared: &Shared, call: &Call<'_>) -> Result<ListResourcesResult, ErrorData> {
     let mut found: Vec<Resource> = Vec::new();
-    for lease in shared.registry.of(&call.caller) {
-        let sandbox = lease.sandbox();
+    for kept in shared.desk.list_sandboxes(&call.visitor, &BTreeMap::new(), None, SANDBOXES_MAX).items {
+        let sandbox = kept.sandbox();
         let files = sandbox.files();
         let listed = match call.unless_cancelled(files.list(".", DEPTH)).await {
             Ok(listed) => listed,
@@ -59,7 +62,7 @@ pub async fn read(shared: &Shared, call: &Call<'_>, uri: &str) -> Result<ReadRes
     let Some((sandbox, path)) = uri::read(uri) else {
         return Err(missing(format!("cannot find a resource {uri:?}: they are named {}", uri::TEMPLATE)));
     };
-    let lease = shared.registry.find(&call.caller, &sandbox);
+    let lease = shared.find(&call.visitor, &sandbox);
     let lease = lease.map_err(|gone| missing(format!("cannot {}", gone.message)))?;
     let window = Window { offset: 0, length: FILE_BYTES_MAX };
     let read = match read_window(call, lease.sandbox(), &path, window).await {

@@ -1,66 +1,41 @@
-//! What outlives a request and a connection: the interpreter, the sandboxes that clients hold, and what clients are told.
+//! What outlives a request and a connection: the desk with the sandboxes that clients hold, and what clients are told.
 
-use super::gate::Gate;
-use super::refusal::Stop;
-use super::registry::Registry;
+use super::refusal::{Refusal, Stop};
 use super::{tools, words};
 use crate::cli::live::template_failure;
 use agent::model::Model;
+use desk::{Desk, DeskError, Lease, Visitor};
+use interpreter::SandboxRequest;
 use interpreter::template::{Store, Template};
-use interpreter::{Caller, Interpreter, Sandbox, SandboxRequest};
-use journal::Journal;
-use policy::Policy;
+use protocol::SandboxId;
 use rmcp::model::{Implementation, ServerCapabilities, ServerConfig, Tool};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 
+/// Sandboxes that are named to somebody who may have no more.
+const OWN_TOLD: usize = 20;
+
 /// Everything that is served.
 pub struct Setup {
-    /// Runs the code.
-    pub interpreter: Interpreter,
+    /// Keeps the sandboxes, and runs the code.
+    pub desk: Desk,
     /// Has the template.
     pub store: Store,
     /// What a sandbox is; its template is named.
     pub room: SandboxRequest,
-    /// What code may do.
-    pub policy: Arc<Policy>,
-    /// How much there may be.
-    pub bounds: Bounds,
-    /// What answers questions, where a model is configured.
-    pub asks: Option<Asks>,
-}
-
-/// How much there may be at once.
-#[derive(Debug, Clone, Copy)]
-pub struct Bounds {
-    /// Sandboxes that are kept for clients.
-    pub sandboxes: usize,
-    /// Calls that run something.
-    pub running: usize,
-}
-
-/// What answers questions.
-pub struct Asks {
-    /// Writes the code.
-    pub model: Arc<dyn Model>,
-    /// Where questions are written down, if anywhere.
-    pub journal: Option<Journal>,
+    /// Who answers questions, where a model is configured.
+    pub model: Option<Arc<dyn Model>>,
 }
 
 /// The state behind all handlers.
 pub struct Shared {
-    /// Runs the code.
-    pub interpreter: Interpreter,
+    /// Keeps the sandboxes, and runs the code.
+    pub desk: Desk,
     /// What a sandbox is.
     pub room: SandboxRequest,
-    /// What code may do.
-    pub policy: Arc<Policy>,
-    /// What answers questions.
-    pub asks: Option<Asks>,
-    /// The sandboxes that clients hold.
-    pub registry: Arc<Registry>,
-    /// How much runs at once.
-    pub gate: Gate,
+    /// Who answers questions.
+    pub model: Option<Arc<dyn Model>>,
     /// The tools, in the order in which they are listed.
     pub tools: Vec<Tool>,
     /// What a client is told at the beginning.
@@ -78,26 +53,21 @@ struct Ready {
 }
 
 impl Shared {
-    /// Begins to keep sandboxes; makes none yet.
-    ///
-    /// # Panics
-    /// Outside of a tokio runtime.
+    /// Puts together what clients are told.
     pub fn open(setup: Setup) -> Arc<Shared> {
-        let Setup { interpreter, store, room, policy, bounds, asks } = setup;
+        let Setup { desk, store, room, model } = setup;
         let libraries = words::libraries(&store, room.template.as_deref());
-        let tools = tools::all(&room.limits, asks.as_ref());
+        let tools = tools::all(&room.limits, desk.settings().ttl.as_secs(), model.as_ref());
+        let policy = desk.settings().policy.clone();
         let capabilities = ServerCapabilities::builder().enable_tools().enable_resources().build();
         let name = Implementation::new("belljar", env!("CARGO_PKG_VERSION")).with_title("Belljar");
         let greeting = ServerConfig::new(capabilities)
             .with_server_info(name)
             .with_instructions(words::instructions(&room.limits, policy.name(), &libraries));
         Arc::new(Shared {
-            interpreter,
+            desk,
             room,
-            policy,
-            asks,
-            registry: Registry::open(bounds.sandboxes),
-            gate: Gate::new(bounds.running),
+            model,
             tools,
             greeting,
             store,
@@ -124,13 +94,34 @@ impl Shared {
         Ok(())
     }
 
-    /// A new sandbox.
+    /// A sandbox of this visitor.
     ///
     /// # Errors
-    /// When there can be none.
-    pub async fn sandbox(&self, caller: &Caller) -> Result<Arc<Sandbox>, Stop> {
-        self.prepare().await?;
-        Ok(self.interpreter.create_sandbox(caller, self.room.clone()).await?)
+    /// When it is not there any more, or never was for this visitor.
+    pub fn find(&self, visitor: &Visitor, id: &SandboxId) -> Result<Lease, Refusal> {
+        self.desk.sandbox(visitor, id).map_err(|_| Refusal::gone(id))
+    }
+
+    /// Destroys a sandbox of this visitor; what runs in it ends as `lost`.
+    ///
+    /// # Errors
+    /// As for [`Shared::find`].
+    pub async fn close(&self, visitor: &Visitor, id: &SandboxId) -> Result<(), Refusal> {
+        self.desk.delete_sandbox(visitor, id).await.map_err(|_| Refusal::gone(id))
+    }
+
+    /// Why there can be no more sandboxes: the visitor is told its own, or what else is in the way.
+    pub fn no_room(&self, visitor: &Visitor, error: DeskError) -> Stop {
+        if !matches!(error, DeskError::SandboxesFull { .. }) {
+            return error.into();
+        }
+        let own = self.desk.list_sandboxes(visitor, &BTreeMap::new(), None, OWN_TOLD).items;
+        let own: Vec<String> = own.iter().map(|kept| kept.id().to_string()).collect();
+        let hint = match own.as_slice() {
+            [] => "try again later, or run code without `sandbox`".to_owned(),
+            own => format!("go on in one of yours, or close one with close_sandbox: {}", own.join(", ")),
+        };
+        Refusal::new(error.code(), error.to_string(), hint).into()
     }
 
     /// What is installed, with versions where that is known yet.

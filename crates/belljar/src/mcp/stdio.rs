@@ -2,9 +2,9 @@
 //!
 //! The client is gone when standard input ends: whatever runs for it is killed at once, and its sandboxes with it.
 
-use super::{Handler, Shared};
+use super::{Handler, Shared, Whose};
 use crate::cli::failure::{Done, Failure};
-use interpreter::Caller;
+use desk::Visitor;
 use rmcp::service::serve_server;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::watch;
 
-/// Serves until the client is gone.
+/// Serves until the client, who is this visitor, is gone.
 ///
 /// # Errors
 /// When the client does not begin as the protocol says.
-pub async fn serve(shared: &Arc<Shared>) -> Done<()> {
+pub async fn serve(shared: &Arc<Shared>, visitor: Visitor) -> Done<()> {
     let (gone, hangup) = watch::channel(false);
-    let handler = Handler::new(shared.clone(), |_| Caller::local()).with_hangup(hangup);
+    let handler = Handler::new(shared.clone(), Whose::Visitor(visitor)).with_hangup(hangup);
     let (input, output) = rmcp::transport::stdio_pipes();
     let input = Watched { input, gone };
     let running = match serve_server(handler, (input, output)).await {

@@ -6,6 +6,7 @@
 mod program;
 
 mod access;
+mod answers;
 mod ends;
 mod executions;
 mod figures;

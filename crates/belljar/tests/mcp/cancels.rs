@@ -11,12 +11,12 @@ fn marker(number: u32) -> String {
 }
 
 /// How many processes sleep for this number.
-fn sleeping(number: u32) -> usize {
+pub fn sleeping(number: u32) -> usize {
     processes(&format!("sleep {}", marker(number)))
 }
 
 /// Code that says when it runs, with a process of its own that can be found from outside.
-fn stubborn(number: u32) -> String {
+pub fn stubborn(number: u32) -> String {
     let marker = marker(number);
     format!(
         "import subprocess, time\nchild = subprocess.Popen(['sleep', '{marker}'], start_new_session=True)\nprint('up', flush=True)\n\

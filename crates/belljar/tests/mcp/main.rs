@@ -1,4 +1,4 @@
-//! `belljar mcp` as its clients meet it: by hand on the wire, and with the official clients.
+//! The tools as MCP clients meet them, from `belljar mcp` and over HTTP: by hand on the wire, and with the official clients.
 
 mod arguments;
 mod ask;
@@ -6,6 +6,7 @@ mod cancels;
 mod client;
 mod eras;
 mod guide;
+mod http;
 mod inspector;
 mod official;
 #[allow(dead_code)]
@@ -15,3 +16,6 @@ mod runs;
 mod sandboxes;
 #[path = "../../../agent/tests/sdks/mod.rs"]
 mod sdks;
+#[allow(dead_code)]
+#[path = "../http/server.rs"]
+mod server;

@@ -1,7 +1,9 @@
 //! The official Python client takes the server for what it says it is. The client itself holds results against schemas.
 
+use crate::http::key;
 use crate::program::can_run;
 use crate::sdks;
+use crate::server::{Server, folder};
 use serde_json::{Value, json};
 
 #[test]
@@ -10,6 +12,22 @@ fn the_official_client_gets_along_in_both_eras() {
         return;
     }
     let Some(seen) = sdks::run("mcp", env!("CARGO_BIN_EXE_belljar")) else { return };
+    check(&seen);
+}
+
+#[test]
+fn the_official_client_gets_along_over_http() {
+    if !can_run() {
+        return;
+    }
+    let folder = folder();
+    let key = key(folder.path(), "ada");
+    let server = Server::start_in(folder, &["--require-key"]);
+    let Some(seen) = sdks::run("mcp", &format!("http://{}/mcp#{key}", server.address)) else { return };
+    check(&seen);
+}
+
+fn check(seen: &Value) {
     for (era, version) in [("legacy", "2025-11-25"), ("auto", "2026-07-28")] {
         let seen = &seen[era];
         assert_eq!(seen["version"], version);

@@ -1,18 +1,23 @@
-"""Drives `belljar mcp` with the official client of the Model Context Protocol and prints what the client made of it."""
+"""Drives a server with the official client of the Model Context Protocol and prints what the client made of it.
+
+The argument is a program, whose `mcp` speaks on its standard input and output, or an address with a key: `http://…#KEY`.
+"""
 
 import asyncio
 import json
 import os
 import sys
 
+import httpx2
 import mcp
+from mcp.client.streamable_http import streamable_http_client
 
 ARGUMENTS = ["mcp", "--template", "python", "--memory", "256M"]
 BEAT = """
 import time
-print("up", flush=True)
 while True:
     open("beat", "a").write(".")
+    print("up", flush=True)
     time.sleep(0.05)
 """
 PICTURE = """
@@ -27,12 +32,21 @@ LINES = "import time\nfor i in range(20):\n    print(i, flush=True)\n    time.sl
 
 
 async def main():
-    server = mcp.StdioServerParameters(command=sys.argv[1], args=ARGUMENTS, env=dict(os.environ))
     seen = {}
     for era in ["legacy", "auto"]:
-        async with mcp.Client(server, mode=era) as client:
-            seen[era] = await drive(client)
+        if not sys.argv[1].startswith("http"):
+            server = mcp.StdioServerParameters(command=sys.argv[1], args=ARGUMENTS, env=dict(os.environ))
+            seen[era] = await connected(server, era)
+            continue
+        address, _, key = sys.argv[1].partition("#")
+        async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {key}"}, timeout=60) as http:
+            seen[era] = await connected(streamable_http_client(address, http_client=http), era)
     print(json.dumps(seen))
+
+
+async def connected(server, era):
+    async with mcp.Client(server, mode=era) as client:
+        return await drive(client)
 
 
 async def drive(client):

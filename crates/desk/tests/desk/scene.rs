@@ -1,6 +1,6 @@
 //! A desk with fake sandboxes, and short ways to use it.
 
-use desk::{Begin, Ceiling, Desk, Machine, NewSandbox, Run, Settings, Visitor, Work};
+use desk::{Alone, Begin, Ceiling, Desk, Machine, NewSandbox, Run, Settings, Visitor, Work};
 use interpreter::{ContextRequest, ExecuteRequest, Interpreter, Place, SandboxRequest, backend::fake::Fake};
 use journal::Journal;
 use policy::Policy;
@@ -48,6 +48,6 @@ pub fn begin(code: &str, work: Work) -> Begin {
 
 /// Code in a sandbox of its own.
 pub async fn fresh(desk: &Desk, visitor: &Visitor, code: &str) -> Arc<Run> {
-    let work = Work::Fresh(SandboxRequest::default(), Vec::new());
+    let work = Work::Fresh(Alone { sandbox: SandboxRequest::default(), files: Vec::new(), keep: None });
     desk.execute(visitor, begin(code, work)).await.unwrap()
 }

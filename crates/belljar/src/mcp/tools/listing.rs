@@ -1,26 +1,27 @@
 //! How the tools are told to clients: names, descriptions, what they take and give, and what they do to the world.
 
 use super::files::{DEPTH_MAX, LENGTH, LENGTH_MAX};
-use super::sandboxes::{TTL_SECONDS, TTL_SECONDS_MAX};
+use super::sandboxes::TTL_SECONDS_MAX;
 use crate::mcp::arguments::FILES_MAX;
-use crate::mcp::{Asks, schema, words};
+use crate::mcp::{schema, words};
+use agent::model::Model;
 use protocol::Limits;
 use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// All tools; `ask` only where there is a model.
-pub fn all(limits: &Limits, asks: Option<&Asks>) -> Vec<Tool> {
+/// All tools, where sandboxes have this time to live; `ask` only where there is a model.
+pub fn all(limits: &Limits, ttl_seconds: u64, model: Option<&Arc<dyn Model>>) -> Vec<Tool> {
     let mut tools = vec![
         run_code(limits),
         run_command(limits),
-        create_sandbox(limits),
+        create_sandbox(limits, ttl_seconds),
         close_sandbox(),
         list_files(),
         read_file(),
         write_file(),
     ];
-    tools.extend(asks.map(|asks| ask(asks.model.name())));
+    tools.extend(model.map(|model| ask(model.name())));
     tools
 }
 
@@ -60,15 +61,15 @@ fn run_command(limits: &Limits) -> Tool {
         .annotate(runs())
 }
 
-fn create_sandbox(limits: &Limits) -> Tool {
+fn create_sandbox(limits: &Limits, ttl_seconds: u64) -> Tool {
     let about = format!(
         "Makes a sandbox that keeps variables, imports and files, and returns its id for the other tools. It is destroyed by \
-         close_sandbox, or when nobody used it for its time to live ({TTL_SECONDS} s where none is given). Limits: {}.",
+         close_sandbox, or when nobody used it for its time to live ({ttl_seconds} s where none is given). Limits: {}.",
         words::in_words(limits)
     );
     let ttl = json!({
         "type": "integer", "minimum": 1, "maximum": TTL_SECONDS_MAX,
-        "description": format!("Seconds after the last use until it is destroyed; {TTL_SECONDS} where they are not given."),
+        "description": format!("Seconds after the last use until it is destroyed; {ttl_seconds} where they are not given."),
     });
     tool("create_sandbox", "Create a sandbox", about, object(json!({ "ttl_seconds": ttl }), &[]))
         .with_raw_output_schema(schema::created())

@@ -3,27 +3,32 @@
 use super::files::write_all;
 use crate::mcp::Shared;
 use crate::mcp::arguments::{self, Content, RunCode, RunCommand};
-use crate::mcp::call::Call;
+use crate::mcp::call::{Call, Wanted};
 use crate::mcp::content::{self, Ran};
 use crate::mcp::refusal::Stop;
-use crate::mcp::registry::{Lease, SPARE_TTL};
-use interpreter::{ExecuteRequest, Execution, Place, Sandbox};
+use desk::{Alone, File, Lease};
+use interpreter::{CommandRequest, ExecuteRequest, Place, Program};
 use protocol::{Language, Outcome, SandboxId};
 use rmcp::model::{CallToolResult, JsonObject};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Bytes of each stream that an outcome keeps here; what is beyond lies in a file of a kept sandbox.
 const OUTPUT_BYTES: u64 = 64 << 10;
+/// How long a sandbox is kept that nobody asked for, for the files that a run left in it.
+pub const SPARE_TTL: Duration = Duration::from_secs(300);
 
 /// What shall run, and where.
-struct Wanted {
-    code: String,
-    language: Language,
+struct Order {
+    what: What,
     sandbox: Option<SandboxId>,
     timeout_ms: Option<u64>,
     files: Vec<Content>,
-    /// In a context that nothing else uses, before or after.
-    alone: bool,
+}
+
+enum What {
+    Code(String, Language),
+    Command(String),
 }
 
 /// `run_code`.
@@ -34,15 +39,10 @@ pub async fn code(
 ) -> Result<CallToolResult, Stop> {
     const TOOL: &str = "run_code";
     let RunCode { code, language, sandbox, timeout, files } = arguments::read(TOOL, arguments)?;
-    let wanted = Wanted {
-        code: arguments::filled(TOOL, "code", code)?,
-        language: language.unwrap_or_default(),
-        sandbox,
-        timeout_ms: arguments::timeout(TOOL, timeout, shared.room.limits.timeout_ms)?,
-        files: arguments::contents(TOOL, files)?,
-        alone: false,
-    };
-    run(shared, call, wanted).await
+    let timeout_ms = arguments::timeout(TOOL, timeout, shared.room.limits.timeout_ms)?;
+    let what = What::Code(arguments::filled(TOOL, "code", code)?, language.unwrap_or_default());
+    let files = arguments::contents(TOOL, files)?;
+    run(shared, call, Order { what, sandbox, timeout_ms, files }).await
 }
 
 /// `run_command`.
@@ -54,67 +54,43 @@ pub async fn command(
     const TOOL: &str = "run_command";
     let RunCommand { command, sandbox, timeout, files } = arguments::read(TOOL, arguments)?;
     let timeout_ms = arguments::timeout(TOOL, timeout, shared.room.limits.timeout_ms)?;
+    let what = What::Command(arguments::filled(TOOL, "command", command)?);
     let files = arguments::contents(TOOL, files)?;
-    let command = arguments::filled(TOOL, "command", command)?;
-    run(shared, call, Wanted { sandbox, timeout_ms, files, ..as_code(command) }).await
+    run(shared, call, Order { what, sandbox, timeout_ms, files }).await
 }
 
-/// A command as code that runs it: Bash in a context of its own, which ends with it.
-fn as_code(command: String) -> Wanted {
-    let (sandbox, timeout_ms, files) = Default::default();
-    Wanted { code: command, language: Language::Bash, sandbox, timeout_ms, files, alone: true }
-}
-
-async fn run(shared: &Arc<Shared>, call: &Call<'_>, wanted: Wanted) -> Result<CallToolResult, Stop> {
-    let turn = call.unless_cancelled(shared.gate.enter()).await?;
-    match &wanted.sandbox {
-        None => once(shared, call, &wanted).await,
+async fn run(shared: &Arc<Shared>, call: &Call<'_>, order: Order) -> Result<CallToolResult, Stop> {
+    match &order.sandbox {
+        None => once(shared, call, order).await,
         Some(id) => {
-            let lease = shared.registry.find(&call.caller, id)?;
+            let lease = shared.find(&call.visitor, id)?;
             lease.claim();
-            kept(shared, call, &wanted, Held { lease, _turn: turn }).await
+            match &order.what {
+                What::Code(_, language) => in_context(shared, call, &order, (lease, *language)).await,
+                What::Command(_) => beside(shared, call, &order, lease).await,
+            }
         }
     }
 }
 
 /// Runs in a sandbox of its own. It is kept for a while where files are left in it.
-async fn once(shared: &Arc<Shared>, call: &Call<'_>, wanted: &Wanted) -> Result<CallToolResult, Stop> {
+async fn once(shared: &Arc<Shared>, call: &Call<'_>, mut order: Order) -> Result<CallToolResult, Stop> {
     call.unless_cancelled(shared.prepare()).await?;
-    let place = if wanted.files.is_empty() || denied(shared, wanted).await {
-        Place::Fresh(shared.room.clone())
-    } else {
-        let filled = async {
-            let sandbox = shared.sandbox(&call.caller).await?;
-            write_all(&sandbox, &wanted.files).await?;
-            Ok::<_, Stop>(sandbox)
-        };
-        Place::Sandbox(call.unless_cancelled(filled).await?)
+    let files = std::mem::take(&mut order.files).into_iter();
+    let files = files.map(|file| File { path: file.path, bytes: file.bytes.into() }).collect();
+    let alone = Alone { sandbox: shared.room.clone(), files, keep: Some(SPARE_TTL) };
+    let desk = &shared.desk;
+    let begun = async {
+        let turn = desk.turn_alone(&call.visitor, &alone.sandbox.limits).await?;
+        match &order.what {
+            What::Code(code, language) => desk.execute_alone(turn, alone, order.code(code, *language)).await,
+            What::Command(line) => desk.command_alone(turn, alone, order.command(line)).await,
+        }
     };
-    let request = request(wanted, place);
-    let mut execution = call.unless_cancelled(shared.interpreter.execute(&call.caller, request)).await?;
-    let Some(outcome) = call.follow(&mut execution).await else {
-        end(&execution).await;
-        return Err(Stop::Cancelled);
-    };
-    let lease = leave(shared, &execution, &outcome);
-    if let (Some(lease), true, false) = (&lease, outcome.context_alive, wanted.alone) {
-        *lease.slot(wanted.language).lock().await = execution.context();
-    }
-    let note = lease.as_ref().map(|lease| spare(lease.sandbox().id()));
-    Ok(shown(shared, wanted, &outcome, lease.is_some(), note))
-}
-
-/// A cancelled run leaves nothing behind.
-async fn end(execution: &Execution) {
-    if let Some(sandbox) = execution.sandbox() {
-        sandbox.destroy().await;
-    }
-}
-
-/// Keeps the sandbox of a run that left files in it.
-fn leave(shared: &Arc<Shared>, execution: &Execution, outcome: &Outcome) -> Option<Lease> {
-    let sandbox = execution.sandbox().filter(|sandbox| sandbox.is_alive() && !outcome.files.is_empty())?;
-    shared.registry.keep_spare(Arc::clone(sandbox))
+    let run = call.unless_cancelled(begun).await?;
+    let (outcome, _) = call.follow(Wanted::new(run, None)).await?;
+    let kept = outcome.sandbox.as_ref().filter(|id| desk.look_at_sandbox(&call.visitor, id).is_ok());
+    Ok(shown(shared, &order, &outcome, (kept.is_some(), kept.map(spare))))
 }
 
 fn spare(id: &SandboxId) -> String {
@@ -124,83 +100,85 @@ fn spare(id: &SandboxId) -> String {
     )
 }
 
-/// What a run holds until its code has ended, also where the client does not wait for that.
-struct Held {
-    lease: Lease,
-    _turn: tokio::sync::OwnedSemaphorePermit,
-}
-
-/// Runs in a sandbox that the client holds, where code of its language ran before.
-async fn kept(
+/// Runs code in a sandbox that the client holds, where code of its language ran before.
+async fn in_context(
     shared: &Arc<Shared>,
     call: &Call<'_>,
-    wanted: &Wanted,
-    held: Held,
+    order: &Order,
+    (lease, language): (Lease, Language),
 ) -> Result<CallToolResult, Stop> {
-    let sandbox = held.lease.sandbox().clone();
-    call.unless_cancelled(write_all(&sandbox, &wanted.files)).await?;
-    let slot = if wanted.alone { Default::default() } else { held.lease.slot(wanted.language) };
-    let mut slot = call.unless_cancelled(async { Ok::<_, Stop>(slot.lock_owned().await) }).await?;
-    let place = match slot.take().filter(|context| context.is_alive()) {
-        Some(context) => Place::Context(context),
-        None => Place::Sandbox(sandbox.clone()),
+    let sandbox = lease.sandbox().clone();
+    call.unless_cancelled(write_all(&sandbox, &order.files)).await?;
+    let usual = lease.usual(language);
+    let mut hold = call.unless_cancelled(async { Ok::<_, Stop>(usual.lock_owned().await) }).await?;
+    let turn = call.unless_cancelled(shared.desk.turn_in(&call.visitor, &lease)).await?;
+    let context = call.unless_cancelled(lease.usual_context(&mut hold, language)).await?;
+    let (desk, request) = (shared.desk.clone(), order.code(order.text(), language));
+    let begin = async move { desk.execute_in(turn, lease, context, request).await };
+    let wanted = call.begun(begin, Some(hold)).await?;
+    let (outcome, _hold) = call.follow(wanted).await?;
+    let note = match (outcome.context_alive || outcome.sandbox.is_none(), sandbox.is_alive()) {
+        (true, _) => None,
+        (false, true) => Some(
+            "the interpreter has ended: its variables and imports are lost, files in /workspace are still there",
+        ),
+        (false, false) => Some(GONE),
     };
-    let request = request(wanted, place);
-    // Not given up half-way: what has begun is ended below.
-    let mut execution = shared.interpreter.execute(&call.caller, request).await?;
-    *slot = execution.context();
-    let Some(outcome) = call.follow(&mut execution).await else {
-        // Wholly: an interrupt would leave the processes that the code has started.
-        slot.take().inspect(|context| context.kill());
-        tokio::spawn(async move {
-            execution.outcome().await;
-            drop((slot, held));
-        });
-        return Err(Stop::Cancelled);
-    };
-    let mut note = None;
-    if !outcome.context_alive && outcome.sandbox.is_some() {
-        *slot = None;
-        note = lost(&sandbox, wanted);
-    }
-    Ok(shown(shared, wanted, &outcome, sandbox.is_alive(), note))
+    Ok(shown(shared, order, &outcome, (sandbox.is_alive(), note.map(str::to_owned))))
 }
 
-/// What is lost with a context that ended.
-fn lost(sandbox: &Sandbox, wanted: &Wanted) -> Option<String> {
-    let text = match (sandbox.is_alive(), wanted.alone) {
-        (false, _) => "the sandbox is gone with its variables and files: call create_sandbox to go on",
-        (true, false) => {
-            "the interpreter has ended: its variables and imports are lost, files in /workspace are still there"
+const GONE: &str = "the sandbox is gone with its variables and files: call create_sandbox to go on";
+
+/// Runs a command in a sandbox that the client holds, beside its contexts.
+async fn beside(
+    shared: &Arc<Shared>,
+    call: &Call<'_>,
+    order: &Order,
+    lease: Lease,
+) -> Result<CallToolResult, Stop> {
+    let sandbox = lease.sandbox().clone();
+    call.unless_cancelled(write_all(&sandbox, &order.files)).await?;
+    let turn = call.unless_cancelled(shared.desk.turn_in(&call.visitor, &lease)).await?;
+    let (desk, request) = (shared.desk.clone(), order.command(order.text()));
+    let begin = async move { desk.command_in(turn, lease, request, false).await };
+    let wanted = call.begun(begin, None).await?;
+    let (outcome, _) = call.follow(wanted).await?;
+    let note = (!sandbox.is_alive()).then(|| GONE.to_owned());
+    Ok(shown(shared, order, &outcome, (sandbox.is_alive(), note)))
+}
+
+impl Order {
+    fn text(&self) -> &str {
+        match &self.what {
+            What::Code(text, _) | What::Command(text) => text,
         }
-        (true, true) => return None,
-    };
-    Some(text.to_owned())
-}
+    }
 
-/// Whether the policy denies it: no sandbox is filled with files for that.
-async fn denied(shared: &Arc<Shared>, wanted: &Wanted) -> bool {
-    let (policy, code, language) = (shared.policy.clone(), wanted.code.clone(), wanted.language);
-    let checked = tokio::task::spawn_blocking(move || ::policy::check(&policy, language, &code).denied).await;
-    // The door looks again; this only spares it work.
-    checked.unwrap_or(false)
-}
+    fn code(&self, code: &str, language: Language) -> ExecuteRequest {
+        // The desk says where.
+        let place = Place::Fresh(Default::default());
+        ExecuteRequest {
+            timeout_ms: self.timeout_ms,
+            output_bytes_max: Some(OUTPUT_BYTES),
+            ..ExecuteRequest::new(code, language, place)
+        }
+    }
 
-fn request(wanted: &Wanted, place: Place) -> ExecuteRequest {
-    ExecuteRequest {
-        timeout_ms: wanted.timeout_ms,
-        output_bytes_max: Some(OUTPUT_BYTES),
-        ..ExecuteRequest::new(wanted.code.as_str(), wanted.language, place)
+    fn command(&self, line: &str) -> CommandRequest {
+        CommandRequest {
+            timeout_ms: self.timeout_ms,
+            output_bytes_max: Some(OUTPUT_BYTES),
+            ..CommandRequest::new(Program::Shell(line.to_owned()))
+        }
     }
 }
 
 fn shown(
     shared: &Shared,
-    wanted: &Wanted,
+    order: &Order,
     outcome: &Outcome,
-    kept: bool,
-    note: Option<String>,
+    (kept, note): (bool, Option<String>),
 ) -> CallToolResult {
     let (libraries, limits) = (shared.libraries(), &shared.room.limits);
-    content::of(&Ran { outcome, code: &wanted.code, libraries, limits, kept, note })
+    content::of(&Ran { outcome, code: order.text(), libraries, limits, kept, note })
 }

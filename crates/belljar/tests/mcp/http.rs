@@ -1,0 +1,220 @@
+//! The tools over HTTP, by hand: keys, names and origins, sandboxes shared with the other interface, ends of streams.
+
+use crate::cancels::{sleeping, stubborn};
+use crate::client::{text, until};
+use crate::program::belljar;
+use crate::server::{Server, folder, json};
+use reqwest::{Method, RequestBuilder, Response};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+const MODERN: &str = "2026-07-28";
+const LEGACY: &str = "2025-11-25";
+
+/// A new key of this name.
+pub fn key(folder: &Path, name: &str) -> String {
+    key_for(folder, name, "execute")
+}
+
+fn key_for(folder: &Path, name: &str, scope: &str) -> String {
+    let mut create = belljar();
+    create.arg("--data-dir").arg(folder).args(["key", "create", name, "--json", "--scope", scope]);
+    let output = create.output().unwrap();
+    let made: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    made["key"].as_str().unwrap().to_owned()
+}
+
+fn post(server: &Server, body: &Value) -> RequestBuilder {
+    let accept = "application/json, text/event-stream";
+    server.request(Method::POST, "/mcp").header("accept", accept).json(body)
+}
+
+/// A call as clients of the stateless revision send it.
+fn call(server: &Server, tool: &str, arguments: Value) -> RequestBuilder {
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": MODERN,
+        "io.modelcontextprotocol/clientInfo": { "name": "by hand", "version": "1" },
+        "io.modelcontextprotocol/clientCapabilities": {},
+        "progressToken": 7,
+    });
+    let params = json!({ "name": tool, "arguments": arguments, "_meta": meta });
+    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
+    post(server, &body)
+        .header("mcp-protocol-version", MODERN)
+        .header("mcp-method", "tools/call")
+        .header("mcp-name", tool)
+}
+
+/// The last message of an answer, which is JSON or a stream of events.
+async fn last(response: Response) -> Value {
+    let body = response.text().await.unwrap();
+    let data = body.lines().rfind(|line| line.starts_with("data: {")).map(|line| &line[6..]);
+    serde_json::from_str(data.unwrap_or(&body)).unwrap_or_else(|error| panic!("{error}: {body}"))
+}
+
+async fn result(request: RequestBuilder) -> Value {
+    let answer = last(request.send().await.unwrap()).await;
+    assert!(answer["result"].is_object(), "{answer}");
+    answer["result"].clone()
+}
+
+/// A session as clients of the handshake revisions have it.
+async fn session(server: &Server, key: Option<&str>) -> String {
+    let client = json!({ "name": "by hand", "version": "1" });
+    let params = json!({ "protocolVersion": LEGACY, "capabilities": {}, "clientInfo": client });
+    let hello = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params });
+    let with_key = |request: RequestBuilder| match key {
+        Some(key) => request.header("x-api-key", key),
+        None => request,
+    };
+    let answer = with_key(post(server, &hello)).send().await.unwrap();
+    let session = answer.headers()["mcp-session-id"].to_str().unwrap().to_owned();
+    assert_eq!(last(answer).await["result"]["protocolVersion"], LEGACY);
+    let ready = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+    let told = with_key(post(server, &ready)).header("mcp-session-id", &session).send().await.unwrap();
+    assert_eq!(told.status(), 202);
+    session
+}
+
+#[tokio::test]
+async fn keys_lead_to_their_own_sandboxes_only() {
+    if !crate::program::can_run() {
+        return;
+    }
+    let folder = folder();
+    let (ada, bob) = (key(folder.path(), "ada"), key(folder.path(), "bob"));
+    let reader = key_for(folder.path(), "reader", "journal");
+    let server = Server::start_in(folder, &["--require-key"]);
+    let run =
+        |sandbox: &str, code: &str| call(&server, "run_code", json!({ "sandbox": sandbox, "code": code }));
+
+    let (status, problem) = json(run("sbx", "1").send().await.unwrap()).await;
+    assert_eq!((status, &problem["code"]), (401, &json!("unauthorized")));
+    let (status, problem) = json(run("sbx", "1").bearer_auth(&reader).send().await.unwrap()).await;
+    assert_eq!((status, &problem["code"]), (403, &json!("forbidden")));
+
+    let made = result(call(&server, "create_sandbox", json!({})).bearer_auth(&ada)).await;
+    let sandbox = made["structuredContent"]["sandbox"].as_str().unwrap().to_owned();
+    let path = format!("/v1/sandboxes/{sandbox}");
+    let seen = json(server.request(Method::GET, &path).bearer_auth(&ada).send().await.unwrap()).await;
+    assert_eq!((seen.0, &seen.1["template"]), (200, &json!("python")), "one registry: {}", seen.1);
+    assert_eq!(result(run(&sandbox, "x = 41").header("x-api-key", &ada)).await["isError"], false);
+    let gone = result(run(&sandbox, "x").bearer_auth(&bob)).await;
+    assert!(gone["isError"] == true && text(&gone).contains("sandbox_gone"), "{gone}");
+    let uri = format!("belljar://{sandbox}/files/x");
+    let read = json!({ "jsonrpc": "2.0", "id": 2, "method": "resources/read", "params": { "uri": uri } });
+    let session = session(&server, Some(&bob)).await;
+    let ask = |key: &str| post(&server, &read).bearer_auth(key).header("mcp-session-id", &session).send();
+    assert_eq!(last(ask(&bob).await.unwrap()).await["error"]["code"], -32002);
+    assert_eq!(ask(&ada).await.unwrap().status(), 404, "somebody else's session");
+
+    let other = server.request(Method::POST, "/v1/sandboxes").bearer_auth(&ada).json(&json!({}));
+    let other = json(other.send().await.unwrap()).await.1["id"].as_str().unwrap().to_owned();
+    let ran = result(run(&other, "1 + 1").bearer_auth(&ada)).await;
+    assert_eq!(ran["structuredContent"]["results"][0]["data"]["text/plain"], "2", "{ran}");
+    let close = json!({ "sandbox": sandbox });
+    assert_eq!(result(call(&server, "close_sandbox", close).bearer_auth(&ada)).await["isError"], false);
+    assert_eq!(json(server.request(Method::GET, &path).bearer_auth(&ada).send().await.unwrap()).await.0, 404);
+}
+
+#[tokio::test]
+async fn strangers_names_and_pages_are_turned_away() {
+    let Some(server) =
+        Server::start(&["--allow-origin", "https://app.example", "--allow-host", "jar.example"])
+    else {
+        return;
+    };
+    let own = format!("http://{}", server.address);
+    for (name, value, status) in [
+        ("host", "evil.example", 421),
+        ("host", "jar.example:80", 200),
+        ("origin", "https://evil.example", 403),
+        ("origin", "https://app.example", 200),
+        ("origin", &own, 200),
+        ("x-nothing", "1", 200),
+    ] {
+        let file = json!({ "code": "1" });
+        let answer = call(&server, "run_code", file).header(name, value).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{name}: {value}");
+    }
+}
+
+#[tokio::test]
+async fn large_files_come_in_and_too_large_ones_do_not() {
+    let Some(server) = Server::start(&[]) else { return };
+    let write = |sandbox: &Value, bytes: usize| {
+        let file = json!({ "sandbox": sandbox, "path": "x", "text": "x".repeat(bytes) });
+        call(&server, "write_file", file).send()
+    };
+    let made = result(call(&server, "create_sandbox", json!({}))).await;
+    let sandbox = &made["structuredContent"]["sandbox"];
+    let written = last(write(sandbox, 20 << 20).await.unwrap()).await;
+    assert_eq!(written["result"]["structuredContent"]["size"], 20 << 20, "{written}");
+    // It is answered before the rest of it is read: either the answer comes through, or sending breaks off.
+    if let Ok(refused) = write(sandbox, 64 << 20).await {
+        assert_eq!(json(refused).await.0, 413);
+    }
+    let listed = result(call(&server, "list_files", json!({ "sandbox": sandbox }))).await;
+    assert_eq!(listed["structuredContent"]["entries"][0]["size"], 20 << 20, "{listed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_closed_ends_its_run() {
+    let Some(server) = Server::start(&[]) else { return };
+    for kept in [false, true] {
+        let mut arguments = json!({ "code": stubborn(11) });
+        if kept {
+            let made = result(call(&server, "create_sandbox", json!({}))).await;
+            arguments["sandbox"] = made["structuredContent"]["sandbox"].clone();
+        }
+        let mut stream = call(&server, "run_code", arguments.clone()).send().await.unwrap();
+        let first = stream.chunk().await.unwrap().expect("progress");
+        assert!(String::from_utf8_lossy(&first).contains("up\\n"), "{first:?}");
+        until("the process runs", Duration::from_secs(5), || sleeping(11) == 1);
+        drop(stream);
+        let took = until("the process ends", Duration::from_secs(5), || sleeping(11) == 0);
+        assert!(took < Duration::from_secs(1), "{took:?}");
+        if kept {
+            arguments["code"] = json!("print('again')");
+            let after = result(call(&server, "run_code", arguments)).await;
+            assert_eq!(after["structuredContent"]["stdout"], "again\n", "{after}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_told_what_is_not_wanted_any_more() {
+    let Some(server) = Server::start(&[]) else { return };
+    let session = session(&server, None).await;
+    let send = async |body: &Value| {
+        let request = post(&server, body).header("mcp-session-id", &session);
+        request.header("mcp-protocol-version", LEGACY).send().await.unwrap()
+    };
+    let params =
+        json!({ "name": "run_code", "arguments": { "code": stubborn(12) }, "_meta": { "progressToken": 1 } });
+    let _stream = send(&json!({ "jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": params })).await;
+    until("the process runs", Duration::from_secs(20), || sleeping(12) == 1);
+    let params = json!({ "requestId": 5, "reason": "no more interest" });
+    send(&json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": params })).await;
+    let took = until("the process ends", Duration::from_secs(5), || sleeping(12) == 0);
+    assert!(took < Duration::from_secs(1), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn open_streams_do_not_hold_up_the_end() {
+    let Some(mut server) = Server::start(&["--grace", "1"]) else { return };
+    let session = session(&server, None).await;
+    let listen = server.request(Method::GET, "/mcp").header("accept", "text/event-stream");
+    let mut listening = listen.header("mcp-session-id", &session).send().await.unwrap();
+    assert_eq!(listening.status(), 200);
+    let _running = call(&server, "run_code", json!({ "code": stubborn(13) })).send().await.unwrap();
+    until("the process runs", Duration::from_secs(20), || sleeping(13) == 1);
+    let since = Instant::now();
+    let pid = rustix::process::Pid::from_child(&server.child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    while listening.chunk().await.is_ok_and(|chunk| chunk.is_some()) {}
+    until("the server ends", Duration::from_secs(20), || server.child.try_wait().unwrap().is_some());
+    assert!(since.elapsed() < Duration::from_secs(8), "{:?}", since.elapsed());
+    assert_eq!((server.child.wait().unwrap().code(), sleeping(13)), (Some(0), 0));
+}

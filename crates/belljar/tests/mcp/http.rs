@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 const MODERN: &str = "2026-07-28";
-const LEGACY: &str = "2025-11-25";
+pub const LEGACY: &str = "2025-11-25";
 
 /// A new key of this name.
 pub fn key(folder: &Path, name: &str) -> String {
@@ -47,7 +47,7 @@ fn call(server: &Server, tool: &str, arguments: Value) -> RequestBuilder {
 }
 
 /// The last message of an answer, which is JSON or a stream of events.
-async fn last(response: Response) -> Value {
+pub async fn last(response: Response) -> Value {
     let body = response.text().await.unwrap();
     let data = body.lines().rfind(|line| line.starts_with("data: {")).map(|line| &line[6..]);
     serde_json::from_str(data.unwrap_or(&body)).unwrap_or_else(|error| panic!("{error}: {body}"))
@@ -59,16 +59,21 @@ async fn result(request: RequestBuilder) -> Value {
     answer["result"].clone()
 }
 
-/// A session as clients of the handshake revisions have it.
-async fn session(server: &Server, key: Option<&str>) -> String {
+/// The first request of clients of the handshake revisions.
+pub fn hello(server: &Server) -> RequestBuilder {
     let client = json!({ "name": "by hand", "version": "1" });
     let params = json!({ "protocolVersion": LEGACY, "capabilities": {}, "clientInfo": client });
-    let hello = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params });
+    let body = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params });
+    post(server, &body)
+}
+
+/// A session as clients of the handshake revisions have it.
+async fn session(server: &Server, key: Option<&str>) -> String {
     let with_key = |request: RequestBuilder| match key {
         Some(key) => request.header("x-api-key", key),
         None => request,
     };
-    let answer = with_key(post(server, &hello)).send().await.unwrap();
+    let answer = with_key(hello(server)).send().await.unwrap();
     let session = answer.headers()["mcp-session-id"].to_str().unwrap().to_owned();
     assert_eq!(last(answer).await["result"]["protocolVersion"], LEGACY);
     let ready = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });

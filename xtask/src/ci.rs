@@ -20,7 +20,9 @@ pub fn run() -> Result<()> {
         ("tidy", &tidy::run),
         ("clippy", &|| {
             let lint = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
-            run_command(cargo(&lint))
+            run_command(cargo(&lint))?;
+            let fixtures = ["clippy", "--package", "belljar", "--features", "mcp-conformance-fixtures"];
+            run_command(cargo(&[&fixtures[..], &["--locked", "--", "-D", "warnings"]].concat()))
         }),
         ("docs", &docs),
         ("test", &|| test::run(&[], Some(require.clone()))),

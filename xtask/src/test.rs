@@ -68,6 +68,9 @@ pub fn run(words: &[&str], require: Option<String>) -> Result<()> {
         build.env("BELLJAR_DATA_DIR", &run.data_dir);
         run_command(build)?;
     }
+    if name.is_none_or(|name| name.contains("conformance")) {
+        run.build_fixtures()?;
+    }
     let mut table = Table::empty(&walls_page::tests(&tidy::files()?));
     let mut totals = run.as_this_user()?;
     table.take(&totals.outcomes, is_root()?);
@@ -98,6 +101,17 @@ impl Run<'_> {
         };
         totals.reasons.sort();
         Ok(totals)
+    }
+
+    /// A server with the fixtures of the conformance suite beside the ordinary one, which the tests then build again.
+    fn build_fixtures(&self) -> Result<()> {
+        const FEATURE: &str = "mcp-conformance-fixtures";
+        run_command(cargo(&["build", "--locked", "--package", "belljar", "--features", FEATURE]))?;
+        let (built, beside) =
+            (self.target.join("debug/belljar"), self.target.join("debug/belljar-conformance"));
+        let _ = std::fs::remove_file(&beside);
+        std::fs::copy(&built, &beside).with_context(|| format!("copy {}", built.display()))?;
+        Ok(())
     }
 
     /// The driver's own tests, in Python, with a template that has what they show.

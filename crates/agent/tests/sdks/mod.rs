@@ -40,11 +40,14 @@ fn install(name: &str) -> Result<PathBuf, String> {
     let beside = || Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("belljar");
     let all = std::env::var_os("BELLJAR_DATA_DIR").map_or_else(beside, PathBuf::from).join("sdks");
     let place = all.join(name);
+    let failed = |error: std::io::Error| format!("install the SDK: {error}");
+    fs::create_dir_all(&all).map_err(failed)?;
+    // Tests run side by side: the first one installs.
+    let turn = fs::File::create(all.join(format!("{name}.turn"))).map_err(failed)?;
+    turn.lock().map_err(failed)?;
     if fs::read(place.join("installed.lock")).is_ok_and(|installed| installed == wanted) {
         return Ok(place.join("bin/python"));
     }
-    let failed = |error: std::io::Error| format!("install the SDK: {error}");
-    fs::create_dir_all(&all).map_err(failed)?;
     // Made aside, so that a half-made one is never used.
     let aside = tempfile::tempdir_in(&all).map_err(failed)?;
     call(Command::new("python3").args(["-m", "venv"]).arg(aside.path()))?;

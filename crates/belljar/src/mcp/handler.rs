@@ -66,7 +66,10 @@ impl Handler {
 
 /// What answers over HTTP: one for each request, or for each session.
 pub fn over_http(shared: Arc<Shared>, whose: Whose) -> impl ServerHandler {
-    Handler::new(shared, whose)
+    let handler = Handler::new(shared, whose);
+    #[cfg(feature = "mcp-conformance-fixtures")]
+    let handler = super::fixtures::Fixtures(handler);
+    handler
 }
 
 impl ServerHandler for Handler {

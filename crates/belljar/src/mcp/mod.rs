@@ -7,6 +7,8 @@
 mod arguments;
 mod call;
 mod content;
+#[cfg(feature = "mcp-conformance-fixtures")]
+mod fixtures;
 mod handler;
 mod progress;
 mod refusal;

@@ -5,7 +5,7 @@ use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Child;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -25,10 +25,14 @@ impl Server {
 
     /// The same with a data folder that is there already.
     pub fn start_in(folder: TempDir, options: &[&str]) -> Server {
-        let mut command = belljar();
+        Server::start_program(belljar(), folder, options)
+    }
+
+    /// The same with another program that is called in the same way.
+    pub fn start_program(mut command: Command, folder: TempDir, options: &[&str]) -> Server {
         command.arg("--data-dir").arg(folder.path());
         command.args(["serve", "--listen", "127.0.0.1:0", "--template", "python"]).args(options);
-        command.env("BELLJAR_LOG", "warn");
+        command.env("BELLJAR_LOG", "warn").stdin(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("start belljar");
         let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
         let address = loop {

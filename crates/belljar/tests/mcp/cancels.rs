@@ -6,7 +6,7 @@ use serde_json::json;
 use std::time::Duration;
 
 /// A number that no other process of this machine sleeps for.
-fn marker(number: u32) -> String {
+pub fn marker(number: u32) -> String {
     format!("918{}{number}", std::process::id())
 }
 
@@ -60,11 +60,17 @@ fn a_cancelled_run_in_a_kept_sandbox_ends_and_the_sandbox_stays() {
         "False kept\n"
     );
     // A command is killed with its shell.
-    let command = format!("echo up; sleep {}", marker(3));
+    let command = format!("setsid sleep {} & echo up; sleep {0}", marker(3));
     let id = client.send_call("run_command", json!({ "command": command, "sandbox": sandbox }));
     client.heard();
     client.cancel(id);
-    until("the command ends", Duration::from_secs(8), || sleeping(3) == 0);
+    let took = until("the command ends", Duration::from_secs(5), || sleeping(3) == 0);
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    let alone = format!("setsid sleep {} & echo up; sleep {0}", marker(6));
+    let id = client.send_call("run_command", json!({ "command": alone }));
+    client.heard();
+    client.cancel(id);
+    until("the other one ends", Duration::from_secs(5), || sleeping(6) == 0);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The tools over HTTP, by hand: keys, names and origins, sandboxes shared with the other interface, ends of streams.
 
-use crate::cancels::{sleeping, stubborn};
-use crate::client::{text, until};
+use crate::cancels::{marker, sleeping, stubborn};
+use crate::client::{processes, text, until};
 use crate::program::belljar;
 use crate::server::{Server, folder, json};
 use reqwest::{Method, RequestBuilder, Response};
@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 const MODERN: &str = "2026-07-28";
-const LEGACY: &str = "2025-11-25";
+pub const LEGACY: &str = "2025-11-25";
 
 /// A new key of this name.
 pub fn key(folder: &Path, name: &str) -> String {
@@ -47,7 +47,7 @@ fn call(server: &Server, tool: &str, arguments: Value) -> RequestBuilder {
 }
 
 /// The last message of an answer, which is JSON or a stream of events.
-async fn last(response: Response) -> Value {
+pub async fn last(response: Response) -> Value {
     let body = response.text().await.unwrap();
     let data = body.lines().rfind(|line| line.starts_with("data: {")).map(|line| &line[6..]);
     serde_json::from_str(data.unwrap_or(&body)).unwrap_or_else(|error| panic!("{error}: {body}"))
@@ -59,16 +59,21 @@ async fn result(request: RequestBuilder) -> Value {
     answer["result"].clone()
 }
 
-/// A session as clients of the handshake revisions have it.
-async fn session(server: &Server, key: Option<&str>) -> String {
+/// The first request of clients of the handshake revisions.
+pub fn hello(server: &Server) -> RequestBuilder {
     let client = json!({ "name": "by hand", "version": "1" });
     let params = json!({ "protocolVersion": LEGACY, "capabilities": {}, "clientInfo": client });
-    let hello = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params });
+    let body = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params });
+    post(server, &body)
+}
+
+/// A session as clients of the handshake revisions have it.
+async fn session(server: &Server, key: Option<&str>) -> String {
     let with_key = |request: RequestBuilder| match key {
         Some(key) => request.header("x-api-key", key),
         None => request,
     };
-    let answer = with_key(post(server, &hello)).send().await.unwrap();
+    let answer = with_key(hello(server)).send().await.unwrap();
     let session = answer.headers()["mcp-session-id"].to_str().unwrap().to_owned();
     assert_eq!(last(answer).await["result"]["protocolVersion"], LEGACY);
     let ready = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
@@ -202,6 +207,53 @@ async fn a_session_is_told_what_is_not_wanted_any_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_session_ends_and_its_sandboxes_stay() {
+    let Some(server) = Server::start(&[]) else { return };
+    let ask = async |session: &str, tool: &str, arguments: Value| {
+        let params = json!({ "name": tool, "arguments": arguments });
+        let body = json!({ "jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": params });
+        post(&server, &body).header("mcp-session-id", session).send().await.unwrap()
+    };
+    let first = session(&server, None).await;
+    let made = last(ask(&first, "create_sandbox", json!({})).await).await;
+    let sandbox = &made["result"]["structuredContent"]["sandbox"];
+    let run = |code: &str| json!({ "sandbox": sandbox, "code": code });
+    last(ask(&first, "run_code", run("x = 41")).await).await;
+    let _running =
+        ask(&first, "run_command", json!({ "command": format!("sleep {}", marker(14)), "sandbox": sandbox }))
+            .await;
+    until("the command runs", Duration::from_secs(20), || sleeping(14) == 1);
+    let end = server.request(Method::DELETE, "/mcp").header("mcp-session-id", &first).send().await.unwrap();
+    assert!(end.status().is_success(), "{end:?}");
+    // It may still answer for a few seconds.
+    until("what ran in the session ends", Duration::from_secs(10), || sleeping(14) == 0);
+    assert_eq!(ask(&first, "run_code", run("x")).await.status(), 404);
+    let second = session(&server, None).await;
+    let again = last(ask(&second, "run_code", run("x + 1")).await).await;
+    let results = &again["result"]["structuredContent"]["results"];
+    assert_eq!(results[0]["data"]["text/plain"], "42", "{again}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_runs_may_end_within_the_grace() {
+    let Some(mut server) = Server::start(&["--grace", "20"]) else { return };
+    let code = format!("import subprocess\nsubprocess.run(['sleep', '1.5{}'])\nprint('done')", marker(15));
+    let running = call(&server, "run_code", json!({ "code": code }));
+    let running = tokio::spawn(async move { last(running.send().await.unwrap()).await });
+    until("the process runs", Duration::from_secs(20), || {
+        processes(&format!("sleep 1.5{}", marker(15))) == 1
+    });
+    terminate(&server);
+    assert_eq!(running.await.unwrap()["result"]["structuredContent"]["stdout"], "done\n");
+    until("the server ends", Duration::from_secs(20), || server.child.try_wait().unwrap().is_some());
+}
+
+fn terminate(server: &Server) {
+    let pid = rustix::process::Pid::from_child(&server.child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn open_streams_do_not_hold_up_the_end() {
     let Some(mut server) = Server::start(&["--grace", "1"]) else { return };
     let session = session(&server, None).await;
@@ -211,8 +263,7 @@ async fn open_streams_do_not_hold_up_the_end() {
     let _running = call(&server, "run_code", json!({ "code": stubborn(13) })).send().await.unwrap();
     until("the process runs", Duration::from_secs(20), || sleeping(13) == 1);
     let since = Instant::now();
-    let pid = rustix::process::Pid::from_child(&server.child);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    terminate(&server);
     while listening.chunk().await.is_ok_and(|chunk| chunk.is_some()) {}
     until("the server ends", Duration::from_secs(20), || server.child.try_wait().unwrap().is_some());
     assert!(since.elapsed() < Duration::from_secs(8), "{:?}", since.elapsed());

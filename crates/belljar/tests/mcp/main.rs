@@ -4,10 +4,12 @@ mod arguments;
 mod ask;
 mod cancels;
 mod client;
+mod conformance;
 mod eras;
 mod guide;
 mod http;
 mod inspector;
+mod node;
 mod official;
 #[allow(dead_code)]
 #[path = "../cli/program.rs"]

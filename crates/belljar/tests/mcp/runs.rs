@@ -94,6 +94,41 @@ fn a_command_leaves_files_and_nothing_else() {
     assert_eq!(second["structuredContent"]["stdout"], "/workspace\n[]\n7\n", "{second}");
     let failed = run(&mut client, "false");
     assert_eq!((&failed["isError"], &failed["structuredContent"]["exit_code"]), (&json!(true), &json!(1)));
+    let slow = json!({ "command": "echo up; sleep 60", "sandbox": sandbox, "timeout": 0.5 });
+    let slow = client.call("run_command", slow)["structuredContent"].clone();
+    assert_eq!((&slow["status"], &slow["exit_code"]), (&json!("timeout"), &json!(124)), "{slow}");
+    assert_eq!(
+        (&slow["stdout"], &slow["context"]),
+        (&json!("up\n"), &Value::Null),
+        "a program, not code: {slow}"
+    );
+    // Code that runs does not hold up a command.
+    client.send_call("run_code", json!({ "code": "import time; time.sleep(60)", "sandbox": sandbox }));
+    let beside = run(&mut client, "cat n; exit 7");
+    let beside = &beside["structuredContent"];
+    assert_eq!((&beside["stdout"], &beside["exit_code"]), (&json!("7\n"), &json!(7)), "{beside}");
+}
+
+#[test]
+fn a_command_of_its_own_leaves_files_too() {
+    if !can_run() {
+        return;
+    }
+    let mut client = Client::start(&["--policy", "strict"]);
+    let file = json!({ "path": "in.txt", "text": "hello\n" });
+    let ran = client.call("run_command", json!({ "command": "rev in.txt | tee out.txt", "files": [file] }));
+    let outcome = &ran["structuredContent"];
+    assert_eq!((&outcome["stdout"], &outcome["exit_code"]), (&json!("olleh\n"), &json!(0)), "{ran}");
+    let link = ran["content"].as_array().unwrap().last().unwrap();
+    assert_eq!((&link["type"], &link["name"]), (&json!("resource_link"), &json!("out.txt")), "{ran}");
+    let read = client.ask("resources/read", json!({ "uri": link["uri"] }));
+    assert_eq!(read["result"]["contents"][0]["text"], "olleh\n", "{read}");
+    let on = json!({ "command": "cat out.txt", "sandbox": outcome["sandbox"] });
+    assert_eq!(client.call("run_command", on)["structuredContent"]["stdout"], "olleh\n");
+    let denied =
+        client.call("run_command", json!({ "command": "sudo ls", "files": [{ "path": "x", "text": "" }] }));
+    let outcome = &denied["structuredContent"];
+    assert_eq!((&outcome["status"], &outcome["sandbox"]), (&json!("denied"), &Value::Null), "{denied}");
 }
 
 #[test]

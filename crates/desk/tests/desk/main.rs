@@ -3,3 +3,4 @@
 mod kept;
 mod running;
 mod scene;
+mod spares;

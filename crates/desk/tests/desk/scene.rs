@@ -9,7 +9,11 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 /// A desk and the backend behind it.
 pub async fn open(journal: Option<Journal>, locks: &Path) -> (Desk, Fake) {
-    let fake = Fake::honest();
+    with(Fake::honest(), journal, locks).await
+}
+
+/// The same in front of this backend.
+pub async fn with(fake: Fake, journal: Option<Journal>, locks: &Path) -> (Desk, Fake) {
     let settings = interpreter::Settings::new("/nonexistent");
     let interpreter = Interpreter::with_backends(settings, vec![Arc::new(fake.clone())]).unwrap();
     let settings = Settings {

@@ -18,6 +18,7 @@ mod pick;
 mod policy;
 mod repl;
 mod run;
+mod running;
 mod serve;
 mod signals;
 mod site;

@@ -39,6 +39,15 @@ pub fn having(module: &str) -> Option<&'static str> {
     Recipe::all().iter().find(|recipe| modules(recipe).contains(top)).map(|recipe| recipe.name)
 }
 
+/// Whether the first template has all that the second has.
+pub fn covers(template: &str, other: &str) -> bool {
+    let modules_of = |name: &str| Recipe::find(name).map(|recipe| modules(&recipe));
+    match (modules_of(template), modules_of(other)) {
+        (Some(all), Some(wanted)) => wanted.is_subset(&all),
+        _ => template == other,
+    }
+}
+
 fn modules(recipe: &Recipe) -> BTreeSet<String> {
     recipe.imports.iter().filter_map(|module| module.split('.').next()).map(str::to_owned).collect()
 }

@@ -5,12 +5,14 @@ use super::download::OutDir;
 use super::failure::{Done, Failure};
 use super::options::SandboxArgs;
 use super::pick::{self, Choice};
+use super::running::{Order, RunThere, Running};
 use super::signals::Signals;
 use super::upload::Uploads;
 use super::view::{Reader, Source, View};
 use super::{Site, live::Live, policy};
+use ::policy::Policy;
 use bytes::Bytes;
-use interpreter::{ExecuteRequest, Place, Settings, Stdin};
+use interpreter::{ExecuteRequest, Place, SandboxRequest, Settings, Stdin};
 use std::ffi::OsString;
 use std::io::Read;
 use std::path::PathBuf;
@@ -44,6 +46,9 @@ pub struct RunArgs {
     /// Pass standard input to the code; otherwise it reads end of file
     #[arg(long)]
     stdin: bool,
+    /// Start everything anew, also where `belljar serve` runs on the same data folder and has a sandbox ready
+    #[arg(long)]
+    alone: bool,
     /// What code may do: open, standard, strict, or a policy's TOML file [default: the configuration's, else standard]
     #[arg(long, value_name = "NAME|FILE")]
     policy: Option<String>,
@@ -60,6 +65,24 @@ impl RunArgs {
             _ => Reader::Person,
         }
     }
+}
+
+impl RunArgs {
+    /// Whether a server could do exactly this: nothing passes in or out but code and what it says, and nothing is set
+    /// that only this command knows.
+    fn could_run_there(&self, policy: &Policy) -> bool {
+        let passes = !self.uploads.is_empty() || self.out.is_some() || self.stdin;
+        let own_containers = self.sandbox.image.is_some() || self.sandbox.runtime.is_some();
+        let named = Policy::preset(policy.name()).is_some_and(|preset| preset == *policy);
+        !self.alone && !passes && !own_containers && named
+    }
+}
+
+/// Begins a run on the server of this data folder, where there is one that does it.
+async fn begin_there(site: &Site, order: &Order<'_>) -> Done<Option<RunThere>> {
+    let data_dir = site.data_dir()?;
+    let Some(running) = Running::find(&data_dir).await else { return Ok(None) };
+    Ok(running.begin(order, &data_dir).await)
 }
 
 /// Runs it; gives back the code's exit code.
@@ -89,8 +112,23 @@ pub fn run(args: &RunArgs, site: &Site) -> Done {
             .note(&format!("template {name}, because of `import {module}` (--template NAME decides)"))?;
     }
     let settings = Settings { policy: policy.clone(), ..args.sandbox.settings(site)? };
+    let there = args.could_run_there(&policy);
     site.runtime.block_on(async {
         let mut signals = Signals::listen(|| {})?;
+        if there {
+            let order = Order {
+                code: &code.text,
+                language: code.language,
+                sandbox: &SandboxRequest { backend: settings.backend.clone(), ..request.clone() },
+                require: args.sandbox.require.as_deref(),
+                chosen: args.sandbox.template.is_some(),
+                policy: policy.name(),
+            };
+            if let Some(run) = begin_there(site, &order).await? {
+                let outcome = run.follow(&mut view, &mut signals).await?;
+                return Ok(outcome.exit_code as u8);
+            }
+        }
         let live = signals.unless(Live::open(site, &request, settings)).await?;
         // Files before or after need a sandbox that is there before and after. Denied code needs none.
         let place = if denied || uploads.entries.is_empty() && args.out.is_none() {

@@ -3,8 +3,8 @@
 use super::failure::{Done, Failure, reason};
 use super::live::Live;
 use super::options::SandboxArgs;
-use super::{Site, key, log, model, policy};
-use crate::http::{self, Gate, Mcp, Models, Served, Shared};
+use super::{Site, key, log, model, policy, running};
+use crate::http::{self, Doors, Gate, Mcp, Models, Served, Shared};
 use crate::mcp;
 use ::journal::Journal;
 use ::policy::Policy;
@@ -143,7 +143,8 @@ async fn run(args: &ServeArgs, site: &Site, access: Access, rules: Rules) -> Don
     let stop = async move { drop(stop.wait_for(|count| *count >= 1).await) };
     let hurry = async move { drop(hurry.wait_for(|count| *count >= 2).await) };
     let bounds = http::Bounds { connections, grace: Duration::from_secs(args.grace) };
-    http::listen(listener, Served::new(shared), bounds, stop, hurry).await;
+    let doors = Doors::open(listener, &site.data_dir()?.join(running::SOCKET));
+    http::listen(doors, Served::new(shared), bounds, stop, hurry).await;
     Ok(())
 }
 

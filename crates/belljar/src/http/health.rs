@@ -16,6 +16,10 @@ pub struct Readiness {
     queue: QueueState,
     /// Sandboxes that are kept.
     sandboxes: usize,
+    /// The server's version.
+    version: &'static str,
+    /// What is installed where a request does not say.
+    template: Option<String>,
 }
 
 /// The process lives.
@@ -37,5 +41,6 @@ pub async fn ready(State(served): State<Served>) -> Result<Json<Readiness>, Prob
         return Err(DeskError::Closing.into());
     }
     let (queue, sandboxes) = (served.desk.queue_state(), served.desk.sandbox_count());
-    Ok(Json(Readiness { status: "ready", queue, sandboxes }))
+    let (version, template) = (env!("CARGO_PKG_VERSION"), served.room.template.clone());
+    Ok(Json(Readiness { status: "ready", queue, sandboxes, version, template }))
 }

@@ -1,6 +1,11 @@
 //! Takes connections, no more than there is room for and only from clients that do not dawdle, until it is told to stop.
 
-use super::{routes::router, served::Served};
+use super::{
+    doors::{Came, Doors, Owner, Stream},
+    routes::router,
+    served::Served,
+};
+use axum::Extension;
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -8,10 +13,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use std::{future::Future, sync::Arc, time::Duration};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-};
+use tokio::sync::Semaphore;
 
 /// How long the head of a request may take, also the first one and the next one of a connection.
 const HEAD_TIME: Duration = Duration::from_secs(20);
@@ -34,27 +36,29 @@ pub struct Bounds {
 /// Serves until `stop` is done; then lets what runs end within the grace, or until `hurry` is done. Returns when no
 /// sandbox is left.
 pub async fn listen(
-    listener: TcpListener,
+    doors: Doors,
     served: Served,
     bounds: Bounds,
     stop: impl Future<Output = ()>,
     hurry: impl Future<Output = ()>,
 ) {
-    let service = router(served.clone());
+    let strangers = router(served.clone());
+    let owners = strangers.clone().layer(Extension(Owner));
     let graceful = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(bounds.connections));
     tokio::pin!(stop);
     loop {
         let accepted = async {
             let place = room.clone().acquire_owned().await;
-            (listener.accept().await, place)
+            (doors.accept().await, place)
         };
         let (accepted, place) = tokio::select! {
             accepted = accepted => accepted,
             () = &mut stop => break,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok(Came { stream, owner }) => {
+                let service = if owner { &owners } else { &strangers };
                 let connection = graceful.watch(connect(stream, service.clone()));
                 tokio::spawn(async move {
                     if let Err(error) = connection.await {
@@ -70,7 +74,7 @@ pub async fn listen(
             }
         }
     }
-    drop(listener);
+    drop(doors);
     served.desk.stop();
     let mut over = tokio::spawn(graceful.shutdown());
     tokio::select! {
@@ -85,10 +89,9 @@ pub async fn listen(
 }
 
 fn connect(
-    stream: TcpStream,
+    stream: Stream,
     service: axum::Router,
-) -> http1::Connection<TokioIo<TcpStream>, TowerToHyperService<axum::Router>> {
-    let _ = stream.set_nodelay(true);
+) -> http1::Connection<TokioIo<Stream>, TowerToHyperService<axum::Router>> {
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_buf_size(HEAD_BYTES);
     builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))

@@ -7,6 +7,7 @@ mod callers;
 mod commands;
 mod contexts;
 mod docs;
+mod doors;
 mod executions;
 mod files;
 mod gate;
@@ -30,6 +31,7 @@ mod status;
 mod upload;
 mod views;
 
+pub use doors::Doors;
 pub use gate::Gate;
 pub use listen::{Bounds, listen};
 pub use mcp::Mcp;

@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::path::Path;
 
-fn key(folder: &Path, args: &[&str]) -> Value {
+pub fn key(folder: &Path, args: &[&str]) -> Value {
     let output = belljar().arg("--data-dir").arg(folder).arg("key").args(args).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     serde_json::from_slice(&output.stdout).unwrap_or_default()

@@ -13,5 +13,6 @@ mod figures;
 mod files;
 mod guide;
 mod interface;
+mod running;
 mod sandboxes;
 mod server;

@@ -189,6 +189,61 @@ async fn a_stream_that_is_closed_ends_its_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_goes_away_before_an_answer_begins_ends_the_run_too() {
+    let Some(server) = Server::start(&[]) else { return };
+    let made = result(call(&server, "create_sandbox", json!({}))).await;
+    let sandbox = &made["structuredContent"]["sandbox"];
+    for (tool, mut arguments) in [
+        ("run_code", json!({ "code": stubborn(16).replace("print('up', flush=True)", "") })),
+        ("run_command", json!({ "command": format!("setsid sleep {} & sleep {0}", marker(16)) })),
+    ] {
+        for kept in [false, true] {
+            if kept {
+                arguments["sandbox"] = sandbox.clone();
+            }
+            let quiet = tokio::spawn(call(&server, tool, arguments.clone()).send());
+            until("the process runs", Duration::from_secs(20), || sleeping(16) >= 1);
+            quiet.abort();
+            let took = until("the process ends", Duration::from_secs(5), || sleeping(16) == 0);
+            assert!(took < Duration::from_secs(1), "{tool} {kept}: {took:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_runs_here_is_in_the_journal_and_counts_for_its_key() {
+    if !crate::program::can_run() {
+        return;
+    }
+    let folder = folder();
+    let mut create = belljar();
+    create.arg("--data-dir").arg(folder.path()).args(["key", "create", "ada", "--json", "--sandboxes", "1"]);
+    let made: Value = serde_json::from_slice(&create.output().unwrap().stdout).unwrap();
+    let key = made["key"].as_str().unwrap().to_owned();
+    let server = Server::start_in(folder, &[]);
+    let ask = |tool, arguments| result(call(&server, tool, arguments).bearer_auth(&key));
+    let made = ask("create_sandbox", json!({})).await;
+    let sandbox = made["structuredContent"]["sandbox"].as_str().unwrap();
+    let full = ask("create_sandbox", json!({})).await;
+    assert!(text(&full).contains("sandboxes_full") && text(&full).contains(sandbox), "{full}");
+    let ran = ask("run_command", json!({ "command": "echo told", "sandbox": sandbox })).await;
+    let path = format!("/v1/journal/executions/{}", ran["structuredContent"]["id"].as_str().unwrap());
+    for _ in 0..50 {
+        let found = server.request(Method::GET, &path).bearer_auth(&key).send().await.unwrap();
+        let (status, entry) = json(found).await;
+        if status == 200 && entry["outcome"].is_object() {
+            assert_eq!(
+                (&entry["code"], &entry["outcome"]["stdout"]),
+                (&json!("echo told"), &json!("told\n"))
+            );
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it is not in the journal");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_session_is_told_what_is_not_wanted_any_more() {
     let Some(server) = Server::start(&[]) else { return };
     let session = session(&server, None).await;

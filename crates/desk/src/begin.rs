@@ -12,7 +12,7 @@ use interpreter::{
 };
 use protocol::{ContextId, Language, Limits, SandboxId};
 use std::{sync::Arc, time::Duration};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 /// Standard input that waits for its command, in pieces.
 const STDIN_PIECES: usize = 4;
@@ -57,6 +57,7 @@ pub struct Begin {
 pub struct Turn {
     pub(crate) visitor: Visitor,
     pub(crate) permit: Permit,
+    pub(crate) since: Instant,
 }
 
 impl Desk {
@@ -65,6 +66,7 @@ impl Desk {
     /// # Errors
     /// When too much waits, it waits too long, or the visitor's CPU time is used up.
     pub async fn turn_alone(&self, visitor: &Visitor, limits: &Limits) -> Result<Turn, DeskError> {
+        self.settings().ceiling.check(limits)?;
         self.free_memory(Want { memory_bytes: limits.memory_bytes, ..Want::default() });
         self.turn(visitor, limits, limits.memory_bytes).await
     }
@@ -77,12 +79,24 @@ impl Desk {
         self.turn(visitor, lease.sandbox().limits(), 0).await
     }
 
+    /// Waits for the turn of something that makes its sandboxes later.
+    ///
+    /// # Errors
+    /// As for [`Desk::turn_alone`].
+    pub(crate) async fn turn_beside(&self, visitor: &Visitor, limits: &Limits) -> Result<Turn, DeskError> {
+        self.settings().ceiling.check(limits)?;
+        self.turn(visitor, limits, 0).await
+    }
+
     async fn turn(&self, visitor: &Visitor, limits: &Limits, memory_bytes: u64) -> Result<Turn, DeskError> {
         let allowance = &visitor.allowance;
         allowance.check_cpu().map_err(|retry_after| DeskError::CpuUsedUp { retry_after })?;
         let want = Want { cpu_millis: limits.cpu_millis.into(), memory_bytes, executions: 1 };
-        let permit = self.queue().admit(visitor.caller(), want, allowance.executions_max()).await?;
-        Ok(Turn { visitor: visitor.clone(), permit })
+        let asked = Instant::now();
+        let permit = self.queue().admit(visitor.caller(), want, allowance.executions_max()).await;
+        let since = Instant::now();
+        self.metrics().queue_seconds.observe((since - asked).as_secs_f64());
+        Ok(Turn { visitor: visitor.clone(), permit: permit?, since })
     }
 
     /// Runs code when it is its turn.

@@ -2,7 +2,7 @@
 
 use crate::{Desk, DeskError, Lease, Page, Run, Spare, Turn, Visitor, record::Line};
 use interpreter::{Context, Execution, Sandbox};
-use protocol::{ExecutionId, Outcome, Status};
+use protocol::{ExecutionId, Outcome};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -109,6 +109,7 @@ impl Desk {
     }
 
     pub(crate) fn keep(&self, run: Arc<Run>, mut execution: Execution, holds: Holds) -> Arc<Run> {
+        self.metrics().start_seconds.observe(holds.turn.since.elapsed().as_secs_f64());
         self.runs().add(run.clone());
         let (desk, kept) = (self.clone(), run.clone());
         tokio::spawn(async move {
@@ -128,7 +129,8 @@ impl Desk {
         let Holds { turn, own, lease, .. } = holds;
         turn.visitor.allowance.use_cpu(outcome.usage.cpu_ms);
         self.record().ends(&outcome);
-        self.count(&outcome);
+        self.metrics().ended(run.kind, &outcome);
+        tracing::debug!(execution = %outcome.id, status = ?outcome.status, wall_ms = outcome.usage.wall_ms, "ended");
         let context = context.filter(|_| outcome.context_alive);
         let left_files = !outcome.files.is_empty();
         let Some(Own { sandbox, template, keep }) = own else {
@@ -149,10 +151,5 @@ impl Desk {
                 sandbox.destroy().await;
             }
         }
-    }
-
-    fn count(&self, outcome: &Outcome) {
-        let denied = outcome.status == Status::Denied;
-        tracing::debug!(execution = %outcome.id, status = ?outcome.status, denied, wall_ms = outcome.usage.wall_ms, "ended");
     }
 }

@@ -135,6 +135,7 @@ impl Desk {
         let ttl = new.ttl.unwrap_or(self.settings().ttl);
         check_ttl(ttl)?;
         check_metadata(&new.metadata)?;
+        self.settings().ceiling.check(&new.sandbox.limits)?;
         let caller = visitor.caller();
         let reserved = self.make_room(visitor).await?;
         let want = Want { memory_bytes: new.sandbox.limits.memory_bytes, ..Want::default() };
@@ -155,7 +156,7 @@ impl Desk {
 
     /// Keeps a sandbox that nobody asked for, for what is in it, where there is room. It gives way to any other.
     pub async fn keep_spare(&self, turn: Turn, spare: Spare) -> Option<Lease> {
-        let Turn { visitor, mut permit } = turn;
+        let Turn { visitor, mut permit, .. } = turn;
         let Spare { sandbox, context, template, ttl } = spare;
         let reserved = self.make_room(&visitor).await.ok().filter(|_| !self.is_closing())?;
         permit.keep_memory();

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// The end of an answer in one word. Only `ok` and `degraded` have an answer that stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AnswerStatus {
     /// The model answered.
@@ -33,6 +34,7 @@ pub enum AnswerStatus {
 
 /// Tokens, as the provider counted them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Tokens {
     /// Read by the model and paid in full; without those below.
@@ -67,6 +69,7 @@ impl std::ops::AddAssign for Tokens {
 
 /// Why the model ended a reply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Stop {
     /// It had said what it wanted.
@@ -87,6 +90,7 @@ pub enum Stop {
 
 /// Code that the model asked for, and what became of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CodeRun {
     /// The call's id within the turn, as the provider or we named it.
     pub call: String,
@@ -102,6 +106,7 @@ pub struct CodeRun {
 
 /// One reply of the model and the executions that it asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Turn {
     /// Counts from 1 within the answer.
     pub turn: u32,
@@ -123,6 +128,7 @@ pub struct Turn {
 
 /// What comes back from an ask: the one schema of all edges.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Answer {
     /// The answer.
     pub id: AnswerId,
@@ -152,6 +158,7 @@ pub struct Answer {
 
 /// Why there is no answer that stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AnswerError {
     /// Stable, for programs: `model_overloaded`, `turn_limit`, ….
     pub code: String,
@@ -163,6 +170,7 @@ pub struct AnswerError {
 
 /// One thing that happens while an answer is made. The last is `Answer`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum AgentEvent {
     /// It begins.

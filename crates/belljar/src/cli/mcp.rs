@@ -5,11 +5,11 @@ use super::live::failure;
 use super::options::SandboxArgs;
 use super::signals::{Came, Signals};
 use super::{Site, model, policy};
-use crate::mcp::{Asks, Setup, Shared, stdio};
+use crate::mcp::{Setup, Shared, stdio};
 use crate::render;
 use ::policy::Policy;
 use agent::model::Model;
-use desk::{Desk, KeyLimits, Machine, Visitor};
+use desk::{Ceiling, Desk, KeyLimits, Machine, Visitor};
 use interpreter::{Interpreter, Preload, SandboxRequest, Settings};
 use journal::Journal;
 use std::io::IsTerminal;
@@ -49,7 +49,7 @@ pub fn mcp(args: &McpArgs, site: &Site) -> Done {
     let template = args.sandbox.template.as_deref().unwrap_or(TEMPLATE);
     let room = args.sandbox.request(template)?;
     let policy = Arc::new(policy::choose(args.policy.as_deref(), site)?);
-    let model = answering(args.model.as_deref(), site)?;
+    let model = model::answering(args.model.as_deref(), site)?;
     if std::io::stdin().is_terminal() {
         note("This speaks MCP on standard input and output: an MCP client has to start it. Ctrl-C ends it.");
     }
@@ -81,15 +81,6 @@ struct Plan {
     model: Option<Arc<dyn Model>>,
 }
 
-/// The model that answers questions. A key in the environment alone does not count: nobody asked to spend with it.
-fn answering(given: Option<&str>, site: &Site) -> Done<Option<Arc<dyn Model>>> {
-    let configured = site.config()?.default_model;
-    match given.or(configured.as_deref()) {
-        Some(name) => model::open(Some(name), site).map(Some),
-        None => Ok(None),
-    }
-}
-
 async fn setup(args: &McpArgs, site: &Site, plan: Plan) -> Done<Setup> {
     let Plan { room, policy, model } = plan;
     let store = site.store()?;
@@ -104,21 +95,21 @@ async fn setup(args: &McpArgs, site: &Site, plan: Plan) -> Done<Setup> {
     let settings =
         Settings { preload: Preload::Full, policy: policy.clone(), ..args.sandbox.settings(site)? };
     let interpreter = Interpreter::open(settings).map_err(failure)?;
-    let asks = match model {
-        Some(model) => Some(Asks { model, journal: journal(site).await? }),
-        None => None,
-    };
+    let machine = Machine::look();
     let settings = desk::Settings {
-        machine: Machine::look(),
+        machine,
+        // Whoever starts this owns the machine.
+        ceiling: Ceiling::of(machine.memory_bytes),
         waiting_max: WAITING_MAX,
         wait_max: WAIT_MAX,
         sandboxes_max: args.sandboxes.into(),
         ttl: TTL,
         policy,
-        journal: None,
+        journal: journal(site).await?,
         locks: site.data_dir()?.join("servers"),
+        warm: Vec::new(),
     };
-    Ok(Setup { desk: Desk::open(interpreter, settings).await, store, room, asks })
+    Ok(Setup { desk: Desk::open(interpreter, settings).await, store, room, model })
 }
 
 /// For whoever looks at standard error; nobody has to.
@@ -130,7 +121,7 @@ async fn journal(site: &Site) -> Done<Option<Journal>> {
     match Journal::open(&site.journal_path()?).await {
         Ok(journal) => Ok(Some(journal)),
         Err(error) => {
-            note(&format!("Questions are not written to the journal: cannot {error}"));
+            note(&format!("Nothing is written to the journal: cannot {error}"));
             Ok(None)
         }
     }

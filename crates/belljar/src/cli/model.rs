@@ -17,6 +17,16 @@ pub fn open(given: Option<&str>, site: &Site) -> Done<Arc<dyn Model>> {
     opened.map_err(failure)
 }
 
+/// The model that answers where a program asks: what is given, else the configuration's default. A key in the environment
+/// alone does not count: nobody asked to spend with it.
+pub fn answering(given: Option<&str>, site: &Site) -> Done<Option<Arc<dyn Model>>> {
+    let configured = site.config()?.default_model;
+    match given.or(configured.as_deref()) {
+        Some(name) => open(Some(name), site).map(Some),
+        None => Ok(None),
+    }
+}
+
 fn failure(error: OpenError) -> Failure {
     let code = match &error {
         OpenError::Nobody { .. } => "model_missing",

@@ -1,5 +1,6 @@
 //! The HTTP edge: one file for each resource, one function for each endpoint. Parses, calls the desk, renders.
 
+mod answers;
 mod archive;
 mod body;
 mod callers;
@@ -15,6 +16,8 @@ mod journal;
 mod listen;
 mod live;
 mod mcp;
+mod metrics;
+mod models;
 mod openapi;
 mod pages;
 mod problem;
@@ -30,4 +33,5 @@ mod views;
 pub use gate::Gate;
 pub use listen::{Bounds, listen};
 pub use mcp::Mcp;
+pub use models::Models;
 pub use served::{Served, Shared};

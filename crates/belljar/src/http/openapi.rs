@@ -1,6 +1,6 @@
 //! The description of this interface, which `/openapi.json` serves and `/docs` shows.
 
-use super::{commands, contexts, executions, files, health, journal, sandboxes};
+use super::{answers, commands, contexts, executions, files, health, journal, metrics, sandboxes};
 use axum::http::header;
 use axum::response::IntoResponse;
 use std::sync::LazyLock;
@@ -16,15 +16,16 @@ use utoipa::{
         description = "Runs code behind walls and hands back what happened. Code that fails is a 200 with its status; 4xx are the caller's, 5xx ours.",
     ),
     paths(
+        answers::create, answers::interpret,
         executions::create, executions::get, executions::delete,
         sandboxes::create, sandboxes::index, sandboxes::get, sandboxes::change, sandboxes::delete, sandboxes::metrics,
         contexts::create, contexts::index, contexts::delete, contexts::restart, contexts::interrupt, contexts::execute,
         commands::create, commands::index, commands::get, commands::delete, commands::write, commands::signal,
         files::read, files::write, files::act, files::delete,
         journal::executions, journal::execution, journal::answers, journal::answer,
-        health::alive, health::ready,
+        health::alive, health::ready, metrics::read,
     ),
-    components(schemas(protocol::Event)),
+    components(schemas(protocol::Event, protocol::AgentEvent)),
     security((), ("bearer" = []), ("key" = [])),
     modifiers(&Keys),
 )]

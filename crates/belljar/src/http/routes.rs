@@ -1,8 +1,8 @@
 //! Which address leads to which function, and what every request passes on its way there.
 
 use super::{
-    callers, commands, contexts, docs, executions, files, gate, health, journal, mcp, openapi,
-    problem::Problem, request_id, sandboxes, served::Served, upload,
+    answers, callers, commands, contexts, docs, executions, files, gate, health, journal, mcp, metrics,
+    openapi, problem::Problem, request_id, sandboxes, served::Served, upload,
 };
 use axum::{
     Router,
@@ -37,6 +37,7 @@ pub fn router(served: Served) -> Router {
         })
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(served.clone(), gate::check))
+        .layer(from_fn_with_state(served.clone(), metrics::count))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(request_id::name))
         .with_state(served)
@@ -48,6 +49,8 @@ fn executing() -> Router<Served> {
     Router::new()
         .route("/v1/executions", post(executions::create))
         .route("/v1/executions/{id}", get(executions::get).delete(executions::delete))
+        .route("/v1/answers", post(answers::create))
+        .route("/interpret", post(answers::interpret))
         .route("/v1/sandboxes", post(sandboxes::create).get(sandboxes::index))
         .route(sandbox, get(sandboxes::get).patch(sandboxes::change).delete(sandboxes::delete))
         .route(&at("/metrics"), get(sandboxes::metrics))
@@ -75,6 +78,7 @@ fn filing() -> Router<Served> {
 
 fn reading() -> Router<Served> {
     Router::new()
+        .route("/metrics", get(metrics::read))
         .route("/v1/journal/executions", get(journal::executions))
         .route("/v1/journal/executions/{id}", get(journal::execution))
         .route("/v1/journal/answers", get(journal::answers))

@@ -21,4 +21,5 @@ mod uri;
 mod words;
 
 pub use handler::{Handler, Whose, over_http};
-pub use shared::{Asks, Setup, Shared};
+pub use shared::{Setup, Shared};
+pub use words::libraries;

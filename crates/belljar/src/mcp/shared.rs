@@ -7,8 +7,6 @@ use agent::model::Model;
 use desk::{Desk, DeskError, Lease, Visitor};
 use interpreter::SandboxRequest;
 use interpreter::template::{Store, Template};
-use journal::Journal;
-use policy::Policy;
 use protocol::SandboxId;
 use rmcp::model::{Implementation, ServerCapabilities, ServerConfig, Tool};
 use std::collections::BTreeMap;
@@ -26,16 +24,8 @@ pub struct Setup {
     pub store: Store,
     /// What a sandbox is; its template is named.
     pub room: SandboxRequest,
-    /// What answers questions, where a model is configured.
-    pub asks: Option<Asks>,
-}
-
-/// What answers questions.
-pub struct Asks {
-    /// Writes the code.
-    pub model: Arc<dyn Model>,
-    /// Where questions are written down, if anywhere.
-    pub journal: Option<Journal>,
+    /// Who answers questions, where a model is configured.
+    pub model: Option<Arc<dyn Model>>,
 }
 
 /// The state behind all handlers.
@@ -44,8 +34,8 @@ pub struct Shared {
     pub desk: Desk,
     /// What a sandbox is.
     pub room: SandboxRequest,
-    /// What answers questions.
-    pub asks: Option<Asks>,
+    /// Who answers questions.
+    pub model: Option<Arc<dyn Model>>,
     /// The tools, in the order in which they are listed.
     pub tools: Vec<Tool>,
     /// What a client is told at the beginning.
@@ -65,9 +55,9 @@ struct Ready {
 impl Shared {
     /// Puts together what clients are told.
     pub fn open(setup: Setup) -> Arc<Shared> {
-        let Setup { desk, store, room, asks } = setup;
+        let Setup { desk, store, room, model } = setup;
         let libraries = words::libraries(&store, room.template.as_deref());
-        let tools = tools::all(&room.limits, desk.settings().ttl.as_secs(), asks.as_ref());
+        let tools = tools::all(&room.limits, desk.settings().ttl.as_secs(), model.as_ref());
         let policy = desk.settings().policy.clone();
         let capabilities = ServerCapabilities::builder().enable_tools().enable_resources().build();
         let name = Implementation::new("belljar", env!("CARGO_PKG_VERSION")).with_title("Belljar");
@@ -77,7 +67,7 @@ impl Shared {
         Arc::new(Shared {
             desk,
             room,
-            asks,
+            model,
             tools,
             greeting,
             store,
@@ -102,11 +92,6 @@ impl Shared {
         };
         self.ready.get_or_try_init(|| build).await.map_err(template_failure)?;
         Ok(())
-    }
-
-    /// What code may do.
-    pub fn policy(&self) -> &Arc<Policy> {
-        &self.desk.settings().policy
     }
 
     /// A sandbox of this visitor.

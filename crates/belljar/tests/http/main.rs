@@ -6,8 +6,10 @@
 mod program;
 
 mod access;
+mod answers;
 mod ends;
 mod executions;
+mod figures;
 mod files;
 mod guide;
 mod interface;

@@ -1,6 +1,6 @@
 //! A desk with fake sandboxes, and short ways to use it.
 
-use desk::{Alone, Begin, Desk, Machine, NewSandbox, Run, Settings, Visitor, Work};
+use desk::{Alone, Begin, Ceiling, Desk, Machine, NewSandbox, Run, Settings, Visitor, Work};
 use interpreter::{ContextRequest, ExecuteRequest, Interpreter, Place, SandboxRequest, backend::fake::Fake};
 use journal::Journal;
 use policy::Policy;
@@ -24,7 +24,9 @@ pub async fn with(fake: Fake, journal: Option<Journal>, locks: &Path) -> (Desk, 
         ttl: Duration::from_secs(60),
         policy: Arc::new(Policy::default()),
         journal,
+        ceiling: Ceiling::of(64 << 30),
         locks: locks.to_owned(),
+        warm: Vec::new(),
     };
     (Desk::open(interpreter, settings).await, fake)
 }

@@ -1,16 +1,13 @@
 //! `ask`: a question for the model that is configured, which runs code here to answer it.
 
-use super::files::write_all;
-use super::run::SPARE_TTL;
-use crate::mcp::arguments::{self, Content};
+use crate::mcp::arguments;
 use crate::mcp::call::Call;
 use crate::mcp::progress::Progress;
 use crate::mcp::refusal::Stop;
-use crate::mcp::{Asks, Shared, content};
+use crate::mcp::{Shared, content};
+use agent::AskLimits;
 use agent::chat::view::Lens;
-use agent::{Answering, AskLimits, Chat, MakeSandbox, NoSandbox, Setup};
-use desk::{Lease, Spare};
-use interpreter::Sandbox;
+use desk::{Asked, File, Lease, NewTalk, Question, Scope, Talk};
 use protocol::{AgentEvent, Answer, AnswerStatus, EventKind, FileChange, SandboxId};
 use rmcp::model::{CallToolResult, ContentBlock, JsonObject};
 use serde_json::json;
@@ -31,88 +28,46 @@ pub async fn ask(
     const TOOL: &str = "ask";
     let arguments::Ask { prompt, sandbox, files } = arguments::read(TOOL, arguments)?;
     let prompt = arguments::filled(TOOL, "prompt", prompt)?;
-    let files = Arc::new(arguments::contents(TOOL, files)?);
-    let Some(asks) = &shared.asks else { return Err(arguments::wrong(TOOL, "no model is configured")) };
-    let lease = match &sandbox {
+    let files = arguments::contents(TOOL, files)?;
+    let files = files.into_iter().map(|file| File { path: file.path, bytes: file.bytes.into() }).collect();
+    let Some(model) = &shared.model else { return Err(arguments::wrong(TOOL, "no model is configured")) };
+    call.visitor.check(Scope::Answer)?;
+    let given = match &sandbox {
         Some(id) => Some(shared.find(&call.visitor, id)?),
         None => None,
     };
     call.unless_cancelled(shared.prepare()).await?;
-    let turn = match &lease {
-        Some(lease) => call.unless_cancelled(shared.desk.turn_in(&call.visitor, lease)).await?,
-        None => call.unless_cancelled(shared.desk.turn_alone(&call.visitor, &shared.room.limits)).await?,
-    };
-    if let Some(lease) = &lease {
+    if let Some(lease) = &given {
         lease.claim();
-        call.unless_cancelled(write_all(lease.sandbox(), &files)).await?;
     }
-    let held = lease.as_ref().map(|lease| lease.sandbox().clone());
-    let chat = Chat::new(setup(shared, call, asks, Where { held, files }));
-    let limits = AskLimits { deadline: Some(DEADLINE), ..AskLimits::default() };
-    let answer = follow(call, chat.ask(prompt, limits)).await?;
-    let used = chat.sandbox().await;
-    let changed = changed(&answer, used.as_ref().map(|sandbox| sandbox.id()));
-    let wanted = used.filter(|sandbox| sandbox.is_alive() && !changed.is_empty());
-    let kept = match (lease, wanted) {
-        (None, Some(sandbox)) => {
-            let template = shared.room.template.clone();
-            shared.desk.keep_spare(turn, Spare { sandbox, context: None, template, ttl: SPARE_TTL }).await
-        }
-        (lease, _) => lease,
+    let talk = NewTalk {
+        model: model.clone(),
+        mode: None,
+        sandbox,
+        room: shared.room.clone(),
+        files,
+        policy: None,
+        libraries: shared.libraries().to_vec(),
     };
+    let limits = AskLimits { deadline: Some(DEADLINE), ..AskLimits::default() };
+    let question = Question { prompt, limits, keep: false, talk: Talk::New(Box::new(talk)) };
+    let asked = call.unless_cancelled(shared.desk.ask(&call.visitor, question)).await?;
+    let answer = follow(call, asked).await?;
+    let used = answer.executions.iter().rev().find_map(|run| run.outcome.sandbox.as_ref());
+    let changed = changed(&answer, used);
+    let wanted = used.filter(|_| !changed.is_empty());
+    let kept = given.or_else(|| shared.find(&call.visitor, wanted?).ok());
     Ok(shown(shared, &answer, &changed, kept))
 }
 
-/// Where the code of an answer runs, and what has to be there.
-struct Where {
-    held: Option<Arc<Sandbox>>,
-    files: Arc<Vec<Content>>,
-}
-
-fn setup(shared: &Arc<Shared>, call: &Call<'_>, asks: &Asks, place: Where) -> Setup {
-    let files = place.files.iter().map(|file| (file.path.clone(), file.bytes.len() as u64)).collect();
-    Setup {
-        interpreter: shared.desk.interpreter().clone(),
-        caller: call.visitor.caller().clone(),
-        model: asks.model.clone(),
-        journal: asks.journal.clone(),
-        policy: shared.policy().clone(),
-        system: None,
-        mode: None,
-        files,
-        room: shared.room.clone(),
-        sandbox: maker(shared, call, place),
-        libraries: shared.libraries().to_vec(),
-    }
-}
-
-/// Hands out the sandbox that the client holds, as long as it lives; else a new one with the files in it.
-fn maker(shared: &Arc<Shared>, call: &Call<'_>, place: Where) -> MakeSandbox {
-    let (interpreter, room) = (shared.desk.interpreter().clone(), shared.room.clone());
-    let caller = call.visitor.caller().clone();
-    let place = Arc::new(place);
-    Box::new(move || {
-        let (interpreter, room, caller) = (interpreter.clone(), room.clone(), caller.clone());
-        let place = place.clone();
-        Box::pin(async move {
-            if let Some(held) = place.held.clone().filter(|held| held.is_alive()) {
-                return Ok(held);
-            }
-            let sandbox = interpreter.create_sandbox(&caller, room).await?;
-            write_all(&sandbox, &place.files).await.map_err(NoSandbox::from)?;
-            Ok(sandbox)
-        })
-    })
-}
-
 /// Tells what happens until there is an answer. A cancelled one stops the model and the code.
-async fn follow(call: &Call<'_>, mut answering: Answering) -> Result<Answer, Stop> {
+async fn follow(call: &Call<'_>, mut asked: Asked) -> Result<Answer, Stop> {
     let mut progress = Progress::of(call.context);
     let follow = async {
         loop {
             tokio::select! {
                 biased;
-                event = answering.next() => match event {
+                event = asked.next() => match event {
                     Some(AgentEvent::Answer { answer }) => return Some(*answer),
                     Some(event) => tell(&mut progress, &event),
                     None => return None,

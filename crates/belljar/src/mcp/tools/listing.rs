@@ -3,14 +3,15 @@
 use super::files::{DEPTH_MAX, LENGTH, LENGTH_MAX};
 use super::sandboxes::TTL_SECONDS_MAX;
 use crate::mcp::arguments::FILES_MAX;
-use crate::mcp::{Asks, schema, words};
+use crate::mcp::{schema, words};
+use agent::model::Model;
 use protocol::Limits;
 use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// All tools, where sandboxes have this time to live; `ask` only where there is a model.
-pub fn all(limits: &Limits, ttl_seconds: u64, asks: Option<&Asks>) -> Vec<Tool> {
+pub fn all(limits: &Limits, ttl_seconds: u64, model: Option<&Arc<dyn Model>>) -> Vec<Tool> {
     let mut tools = vec![
         run_code(limits),
         run_command(limits),
@@ -20,7 +21,7 @@ pub fn all(limits: &Limits, ttl_seconds: u64, asks: Option<&Asks>) -> Vec<Tool> 
         read_file(),
         write_file(),
     ];
-    tools.extend(asks.map(|asks| ask(asks.model.name())));
+    tools.extend(model.map(|model| ask(model.name())));
     tools
 }
 

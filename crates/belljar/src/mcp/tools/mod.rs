@@ -32,7 +32,7 @@ pub async fn call(
         "list_files" => files::list(shared, call, arguments).await,
         "read_file" => files::read(shared, call, arguments).await,
         "write_file" => files::write(shared, call, arguments).await,
-        "ask" if shared.asks.is_some() => ask::ask(shared, call, arguments).await,
+        "ask" if shared.model.is_some() => ask::ask(shared, call, arguments).await,
         name => Err(Stop::Arguments(format!("cannot find a tool named {name:?}"))),
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A test that cannot run here appends a line `name: reason` to the file named by `BELLJAR_SKIPS` and returns; where
 //! `BELLJAR_REQUIRE` (a comma list: root, unprivileged, network, node, python, docker, runsc) names what is missing, it fails instead.
-//! An engine that `BELLJAR_TEST_ENGINE` names is used instead of one of its own.
+//! An engine that `BELLJAR_TEST_ENGINE` names is used instead of one of its own. `BELLJAR_TEST_FIXTURES` tells tests of a
+//! server that has the fixtures of a conformance suite.
 
 mod another_user;
 pub mod dockerd;
@@ -39,6 +40,8 @@ pub struct Run<'a> {
     data_dir: PathBuf,
     /// A container engine for the tests that need one.
     engine: Option<Dockerd>,
+    /// A server with the fixtures of the conformance suite of the Model Context Protocol.
+    fixtures: PathBuf,
 }
 
 /// Runs everything; ends with the line `N passed, N failed, N skipped`. Fails when a test failed. The words are a name
@@ -61,7 +64,8 @@ pub fn run(words: &[&str], require: Option<String>) -> Result<()> {
             None
         }
     };
-    let run = Run { name, require: require.unwrap_or_default(), target, data_dir, engine };
+    let fixtures = target.join("debug/belljar-conformance");
+    let run = Run { name, require: require.unwrap_or_default(), target, data_dir, engine, fixtures };
     for template in TEMPLATES {
         let mut build =
             cargo(&["run", "--locked", "--package", "belljar", "--", "template", "build", template]);
@@ -107,10 +111,9 @@ impl Run<'_> {
     fn build_fixtures(&self) -> Result<()> {
         const FEATURE: &str = "mcp-conformance-fixtures";
         run_command(cargo(&["build", "--locked", "--package", "belljar", "--features", FEATURE]))?;
-        let (built, beside) =
-            (self.target.join("debug/belljar"), self.target.join("debug/belljar-conformance"));
-        let _ = std::fs::remove_file(&beside);
-        std::fs::copy(&built, &beside).with_context(|| format!("copy {}", built.display()))?;
+        let built = self.target.join("debug/belljar");
+        let _ = std::fs::remove_file(&self.fixtures);
+        std::fs::copy(&built, &self.fixtures).with_context(|| format!("copy {}", built.display()))?;
         Ok(())
     }
 
@@ -140,7 +143,7 @@ impl Run<'_> {
         let skips = self.target.join(format!("skips-{}.txt", who.replace(' ', "-")));
         std::fs::write(&skips, "").with_context(|| format!("write {}", skips.display()))?;
         command.env("BELLJAR_DATA_DIR", &self.data_dir).env("BELLJAR_REQUIRE", &self.require);
-        command.env("BELLJAR_SKIPS", &skips);
+        command.env("BELLJAR_SKIPS", &skips).env("BELLJAR_TEST_FIXTURES", &self.fixtures);
         if let Some(engine) = &self.engine {
             command.env("BELLJAR_TEST_ENGINE", engine.socket());
         }

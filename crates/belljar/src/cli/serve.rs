@@ -225,8 +225,10 @@ fn raise_descriptors() -> usize {
 
 fn log_to_stderr(json: bool) {
     use tracing_subscriber::EnvFilter;
-    // The protocol's library calls it an error when a client goes away; each request has a line of ours.
-    let filter = EnvFilter::try_from_env("BELLJAR_LOG").unwrap_or_else(|_| EnvFilter::new("info,rmcp=off"));
+    let asked = std::env::var("BELLJAR_LOG").unwrap_or_else(|_| "info".to_owned());
+    // The library of the Model Context Protocol calls it an error when a client goes away.
+    let quiet = if asked.contains("rmcp") { "" } else { "rmcp=off," };
+    let filter = EnvFilter::try_new(format!("{quiet}{asked}")).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // Fails where somebody has set one already; that one is as good.
     let _ = match json {

@@ -101,3 +101,28 @@ impl Stop {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn who_has_to_wait_is_told_how_long() {
+        let retry_after = Duration::from_millis(1200);
+        for (error, code, hint) in [
+            (DeskError::TooFast { retry_after }, "too_fast", "call again in 2 s"),
+            (DeskError::CpuUsedUp { retry_after }, "cpu_used_up", "call again in 2 s"),
+            (DeskError::Closing, "closing", "call again in 2 s"),
+            (DeskError::NotTheSame, "not_the_same", "use a new idempotency key for each new request"),
+        ] {
+            let Stop::Refused(refusal) = Stop::from(error) else { panic!("it is a refusal") };
+            assert_eq!((refusal.code.as_str(), refusal.hint.as_deref()), (code, Some(hint)));
+        }
+        let text = Refusal::gone(&SandboxId::from_bits(1)).text();
+        assert!(
+            text.starts_with("status: not_run (sandbox_gone)\nmessage: cannot use the sandbox sbx_"),
+            "{text}"
+        );
+    }
+}

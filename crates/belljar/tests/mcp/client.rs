@@ -93,6 +93,13 @@ impl Client {
         }
     }
 
+    /// The next answer, to whatever request.
+    pub fn next_answer(&mut self) -> Value {
+        let line = self.lines.recv_timeout(PATIENCE).expect("an answer");
+        assert!(line.get("id").is_some(), "{line}");
+        line
+    }
+
     /// Waits for the next notification.
     pub fn heard(&mut self) -> Value {
         let line = self.lines.recv_timeout(PATIENCE).expect("a notification");

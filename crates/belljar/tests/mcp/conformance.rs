@@ -1,11 +1,9 @@
 //! The official conformance suite against the real server, in both eras. Most of its scenarios call tools, prompts and
-//! resources by fixed names: `cargo xtask test` builds a server that has them beside the ordinary one.
+//! resources by fixed names: `cargo xtask test` builds a server that has them, and tells where in `BELLJAR_TEST_FIXTURES`.
 
 use crate::node;
 use crate::program::can_run;
 use crate::server::{Server, folder};
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 const SUITE: &str = "@modelcontextprotocol/conformance/dist/index.js";
@@ -34,28 +32,16 @@ fn the_server_conforms_to_the_last_revision_with_a_handshake() {
     check("2025-11-25", 33, &[]);
 }
 
-/// The server with the fixtures, or why there is none that is like the ordinary one.
-fn fixtures() -> Result<PathBuf, String> {
-    let ordinary = Path::new(env!("CARGO_BIN_EXE_belljar"));
-    let built = ordinary.with_file_name("belljar-conformance");
-    let age = |path: &Path| fs::metadata(path).and_then(|found| found.modified()).ok();
-    match (age(&built), age(ordinary)) {
-        (Some(built_at), Some(at)) if built_at >= at => Ok(built),
-        (Some(_), _) => {
-            Err("the server with its fixtures is older than the server: cargo xtask test builds it".into())
-        }
-        (None, _) => Err("there is no server with its fixtures: cargo xtask test builds it".into()),
-    }
-}
-
 /// Runs what a revision requires: so many scenarios pass, and exactly these fail.
 fn check(revision: &str, passing: usize, failing: &[&str]) {
     if !can_run() {
         return;
     }
-    let server = match fixtures() {
-        Ok(server) => server,
-        Err(why) => return node::skip("the conformance suite", &why),
+    let Some(server) = std::env::var_os("BELLJAR_TEST_FIXTURES") else {
+        return node::skip(
+            "the conformance suite",
+            "`cargo xtask test conformance` builds the server that it needs",
+        );
     };
     let Some(place) = node::place("conformance") else { return };
     let server = Server::start_program(Command::new(server), folder(), &[]);

@@ -1,13 +1,12 @@
-//! The tools over HTTP, by hand: keys, names and origins, sandboxes shared with the other interface, ends of streams.
+//! The tools over HTTP, by hand: keys, names and origins, sandboxes shared with the other interface.
 
-use crate::cancels::{marker, sleeping, stubborn};
-use crate::client::{processes, text, until};
+use crate::client::text;
 use crate::program::belljar;
 use crate::server::{Server, folder, json};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const MODERN: &str = "2026-07-28";
 pub const LEGACY: &str = "2025-11-25";
@@ -25,13 +24,14 @@ fn key_for(folder: &Path, name: &str, scope: &str) -> String {
     made["key"].as_str().unwrap().to_owned()
 }
 
-fn post(server: &Server, body: &Value) -> RequestBuilder {
+/// One message.
+pub fn post(server: &Server, body: &Value) -> RequestBuilder {
     let accept = "application/json, text/event-stream";
     server.request(Method::POST, "/mcp").header("accept", accept).json(body)
 }
 
 /// A call as clients of the stateless revision send it.
-fn call(server: &Server, tool: &str, arguments: Value) -> RequestBuilder {
+pub fn call(server: &Server, tool: &str, arguments: Value) -> RequestBuilder {
     let meta = json!({
         "io.modelcontextprotocol/protocolVersion": MODERN,
         "io.modelcontextprotocol/clientInfo": { "name": "by hand", "version": "1" },
@@ -53,7 +53,8 @@ pub async fn last(response: Response) -> Value {
     serde_json::from_str(data.unwrap_or(&body)).unwrap_or_else(|error| panic!("{error}: {body}"))
 }
 
-async fn result(request: RequestBuilder) -> Value {
+/// What a call gives.
+pub async fn result(request: RequestBuilder) -> Value {
     let answer = last(request.send().await.unwrap()).await;
     assert!(answer["result"].is_object(), "{answer}");
     answer["result"].clone()
@@ -68,7 +69,7 @@ pub fn hello(server: &Server) -> RequestBuilder {
 }
 
 /// A session as clients of the handshake revisions have it.
-async fn session(server: &Server, key: Option<&str>) -> String {
+pub async fn session(server: &Server, key: Option<&str>) -> String {
     let with_key = |request: RequestBuilder| match key {
         Some(key) => request.header("x-api-key", key),
         None => request,
@@ -164,108 +165,35 @@ async fn large_files_come_in_and_too_large_ones_do_not() {
     assert_eq!(listed["structuredContent"]["entries"][0]["size"], 20 << 20, "{listed}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stream_that_is_closed_ends_its_run() {
-    let Some(server) = Server::start(&[]) else { return };
-    for kept in [false, true] {
-        let mut arguments = json!({ "code": stubborn(11) });
-        if kept {
-            let made = result(call(&server, "create_sandbox", json!({}))).await;
-            arguments["sandbox"] = made["structuredContent"]["sandbox"].clone();
-        }
-        let mut stream = call(&server, "run_code", arguments.clone()).send().await.unwrap();
-        let first = stream.chunk().await.unwrap().expect("progress");
-        assert!(String::from_utf8_lossy(&first).contains("up\\n"), "{first:?}");
-        until("the process runs", Duration::from_secs(5), || sleeping(11) == 1);
-        drop(stream);
-        let took = until("the process ends", Duration::from_secs(5), || sleeping(11) == 0);
-        assert!(took < Duration::from_secs(1), "{took:?}");
-        if kept {
-            arguments["code"] = json!("print('again')");
-            let after = result(call(&server, "run_code", arguments)).await;
-            assert_eq!(after["structuredContent"]["stdout"], "again\n", "{after}");
-        }
+#[tokio::test]
+async fn what_runs_here_is_in_the_journal_and_counts_for_its_key() {
+    if !crate::program::can_run() {
+        return;
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_session_is_told_what_is_not_wanted_any_more() {
-    let Some(server) = Server::start(&[]) else { return };
-    let session = session(&server, None).await;
-    let send = async |body: &Value| {
-        let request = post(&server, body).header("mcp-session-id", &session);
-        request.header("mcp-protocol-version", LEGACY).send().await.unwrap()
-    };
-    let params =
-        json!({ "name": "run_code", "arguments": { "code": stubborn(12) }, "_meta": { "progressToken": 1 } });
-    let _stream = send(&json!({ "jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": params })).await;
-    until("the process runs", Duration::from_secs(20), || sleeping(12) == 1);
-    let params = json!({ "requestId": 5, "reason": "no more interest" });
-    send(&json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": params })).await;
-    let took = until("the process ends", Duration::from_secs(5), || sleeping(12) == 0);
-    assert!(took < Duration::from_secs(1), "{took:?}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_session_ends_and_its_sandboxes_stay() {
-    let Some(server) = Server::start(&[]) else { return };
-    let ask = async |session: &str, tool: &str, arguments: Value| {
-        let params = json!({ "name": tool, "arguments": arguments });
-        let body = json!({ "jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": params });
-        post(&server, &body).header("mcp-session-id", session).send().await.unwrap()
-    };
-    let first = session(&server, None).await;
-    let made = last(ask(&first, "create_sandbox", json!({})).await).await;
-    let sandbox = &made["result"]["structuredContent"]["sandbox"];
-    let run = |code: &str| json!({ "sandbox": sandbox, "code": code });
-    last(ask(&first, "run_code", run("x = 41")).await).await;
-    let _running =
-        ask(&first, "run_command", json!({ "command": format!("sleep {}", marker(14)), "sandbox": sandbox }))
-            .await;
-    until("the command runs", Duration::from_secs(20), || sleeping(14) == 1);
-    let end = server.request(Method::DELETE, "/mcp").header("mcp-session-id", &first).send().await.unwrap();
-    assert!(end.status().is_success(), "{end:?}");
-    // It may still answer for a few seconds.
-    until("what ran in the session ends", Duration::from_secs(10), || sleeping(14) == 0);
-    assert_eq!(ask(&first, "run_code", run("x")).await.status(), 404);
-    let second = session(&server, None).await;
-    let again = last(ask(&second, "run_code", run("x + 1")).await).await;
-    let results = &again["result"]["structuredContent"]["results"];
-    assert_eq!(results[0]["data"]["text/plain"], "42", "{again}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_runs_may_end_within_the_grace() {
-    let Some(mut server) = Server::start(&["--grace", "20"]) else { return };
-    let code = format!("import subprocess\nsubprocess.run(['sleep', '1.5{}'])\nprint('done')", marker(15));
-    let running = call(&server, "run_code", json!({ "code": code }));
-    let running = tokio::spawn(async move { last(running.send().await.unwrap()).await });
-    until("the process runs", Duration::from_secs(20), || {
-        processes(&format!("sleep 1.5{}", marker(15))) == 1
-    });
-    terminate(&server);
-    assert_eq!(running.await.unwrap()["result"]["structuredContent"]["stdout"], "done\n");
-    until("the server ends", Duration::from_secs(20), || server.child.try_wait().unwrap().is_some());
-}
-
-fn terminate(server: &Server) {
-    let pid = rustix::process::Pid::from_child(&server.child);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn open_streams_do_not_hold_up_the_end() {
-    let Some(mut server) = Server::start(&["--grace", "1"]) else { return };
-    let session = session(&server, None).await;
-    let listen = server.request(Method::GET, "/mcp").header("accept", "text/event-stream");
-    let mut listening = listen.header("mcp-session-id", &session).send().await.unwrap();
-    assert_eq!(listening.status(), 200);
-    let _running = call(&server, "run_code", json!({ "code": stubborn(13) })).send().await.unwrap();
-    until("the process runs", Duration::from_secs(20), || sleeping(13) == 1);
-    let since = Instant::now();
-    terminate(&server);
-    while listening.chunk().await.is_ok_and(|chunk| chunk.is_some()) {}
-    until("the server ends", Duration::from_secs(20), || server.child.try_wait().unwrap().is_some());
-    assert!(since.elapsed() < Duration::from_secs(8), "{:?}", since.elapsed());
-    assert_eq!((server.child.wait().unwrap().code(), sleeping(13)), (Some(0), 0));
+    let folder = folder();
+    let mut create = belljar();
+    create.arg("--data-dir").arg(folder.path()).args(["key", "create", "ada", "--json", "--sandboxes", "1"]);
+    let made: Value = serde_json::from_slice(&create.output().unwrap().stdout).unwrap();
+    let key = made["key"].as_str().unwrap().to_owned();
+    let server = Server::start_in(folder, &[]);
+    let ask = |tool, arguments| result(call(&server, tool, arguments).bearer_auth(&key));
+    let made = ask("create_sandbox", json!({})).await;
+    let sandbox = made["structuredContent"]["sandbox"].as_str().unwrap();
+    let full = ask("create_sandbox", json!({})).await;
+    assert!(text(&full).contains("sandboxes_full") && text(&full).contains(sandbox), "{full}");
+    let ran = ask("run_command", json!({ "command": "echo told", "sandbox": sandbox })).await;
+    let path = format!("/v1/journal/executions/{}", ran["structuredContent"]["id"].as_str().unwrap());
+    for _ in 0..50 {
+        let found = server.request(Method::GET, &path).bearer_auth(&key).send().await.unwrap();
+        let (status, entry) = json(found).await;
+        if status == 200 && entry["outcome"].is_object() {
+            assert_eq!(
+                (&entry["code"], &entry["outcome"]["stdout"]),
+                (&json!("echo told"), &json!("told\n"))
+            );
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it is not in the journal");
 }

@@ -21,3 +21,4 @@ mod sdks;
 #[allow(dead_code)]
 #[path = "../http/server.rs"]
 mod server;
+mod streams;

@@ -39,7 +39,11 @@ fn check(seen: &Value) {
             (&json!("hello"), &json!("belljar://{sandbox}/files/{+path}"))
         );
         let progress = seen["progress"].as_array().unwrap();
-        assert!(progress.len() >= 2 && progress.iter().all(Value::is_string), "{era}: {progress:?}");
+        // A second's output, five times in a second at most.
+        assert!(
+            (2..=8).contains(&progress.len()) && progress.iter().all(Value::is_string),
+            "{era}: {progress:?}"
+        );
         assert_eq!((&seen["gone"]["error"], &seen["bad"]), (&json!(true), &json!(-32602)), "{era}");
         assert!(seen["gone"]["text"].as_str().unwrap().contains("call create_sandbox"), "{era}");
         assert!(

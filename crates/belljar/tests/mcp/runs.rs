@@ -132,6 +132,25 @@ fn a_command_of_its_own_leaves_files_too() {
 }
 
 #[test]
+fn calls_take_turns() {
+    if !can_run() {
+        return;
+    }
+    let mut client = Client::start(&["--running", "1"]);
+    let code = "import time; begun = time.time(); time.sleep(0.3); print(begun, time.time())";
+    let sent = [(); 3]
+        .map(|()| client.send("tools/call", json!({ "name": "run_code", "arguments": { "code": code } })));
+    let mut times: Vec<Vec<f64>> = Vec::new();
+    for _ in sent {
+        let answer = client.next_answer();
+        let said = answer["result"]["structuredContent"]["stdout"].as_str().unwrap().to_owned();
+        times.push(said.split_whitespace().map(|time| time.parse().unwrap()).collect());
+    }
+    times.sort_by(|one, other| one[0].total_cmp(&other[0]));
+    assert!(times.windows(2).all(|two| two[0][1] <= two[1][0]), "{times:?}");
+}
+
+#[test]
 fn output_is_told_as_it_comes_but_not_too_often() {
     if !can_run() {
         return;

@@ -1,10 +1,12 @@
 //! The HTTP edge: one file for each resource, one function for each endpoint. Parses, calls the desk, renders.
 
+mod address;
 mod archive;
 mod body;
 mod callers;
 mod commands;
 mod contexts;
+mod described;
 mod docs;
 mod executions;
 mod files;

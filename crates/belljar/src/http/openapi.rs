@@ -1,6 +1,6 @@
 //! The description of this interface, which `/openapi.json` serves and `/docs` shows.
 
-use super::{commands, contexts, executions, files, health, journal, sandboxes};
+use super::{commands, contexts, described::Everywhere, executions, files, health, journal, sandboxes};
 use axum::http::header;
 use axum::response::IntoResponse;
 use std::sync::LazyLock;
@@ -26,7 +26,7 @@ use utoipa::{
     ),
     components(schemas(protocol::Event)),
     security((), ("bearer" = []), ("key" = [])),
-    modifiers(&Keys),
+    modifiers(&Keys, &Everywhere),
 )]
 struct Description;
 

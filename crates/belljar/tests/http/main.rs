@@ -9,7 +9,10 @@ mod access;
 mod ends;
 mod executions;
 mod files;
+mod fuzz;
 mod guide;
 mod interface;
 mod sandboxes;
+#[path = "../../../agent/tests/sdks/mod.rs"]
+mod sdks;
 mod server;

@@ -20,6 +20,7 @@ impl Desk {
         self.stop();
         let _ = timeout(grace, self.all_ended()).await;
         self.runs().running().iter().for_each(|run| run.interrupt());
+        self.talks().cancel_all();
         let _ = timeout(LAST_WAIT, self.all_ended()).await;
         let all = self.sandboxes().take_all();
         let ends: Vec<_> = all
@@ -41,6 +42,7 @@ impl Desk {
         for run in self.runs().running() {
             run.end().await;
         }
+        self.talks().all_answered().await;
     }
 
     async fn nothing_admitted(&self) {

@@ -1,22 +1,23 @@
 //! The desk itself: what all its parts share.
 
 use crate::{
-    DeskError, Machine, QueueState, Visitor,
+    Ceiling, DeskError, Machine, Metrics, QueueState, Visitor,
     once::Once,
+    questions::Talks,
     queue::{Bounds, Queue},
     reaper,
     record::Record,
     runs::Runs,
     sandboxes::Sandboxes,
 };
-use interpreter::Interpreter;
+use interpreter::{Interpreter, SandboxRequest, Warm};
 use journal::{Journal, RunEntry, RunSummary};
 use policy::Policy;
 use protocol::ExecutionId;
 use std::{
     path::PathBuf,
     sync::{
-        Arc, Weak,
+        Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -35,12 +36,16 @@ pub struct Settings {
     pub sandboxes_max: usize,
     /// How long a sandbox is kept without being used, where its caller says nothing.
     pub ttl: Duration,
+    /// How much one sandbox may be given at most.
+    pub ceiling: Ceiling,
     /// What code may do where a request brings no policy of its own; the interpreter's.
     pub policy: Arc<Policy>,
     /// Where executions are written down.
     pub journal: Option<Journal>,
     /// A folder for the locks of servers that write there.
     pub locks: PathBuf,
+    /// Sandboxes that are ready before anybody asks for them, of each kind so many.
+    pub warm: Vec<(SandboxRequest, usize)>,
 }
 
 /// The desk. Clones share everything.
@@ -56,7 +61,10 @@ struct Shared {
     sandboxes: Sandboxes,
     runs: Runs,
     once: Once,
+    talks: Talks,
     record: Record,
+    warm: Mutex<Vec<Warm>>,
+    metrics: Metrics,
     closing: AtomicBool,
 }
 
@@ -72,9 +80,23 @@ impl Desk {
             waiting_max: settings.waiting_max,
             wait_max: settings.wait_max,
         };
-        let (sandboxes, runs, once) = Default::default();
+        let (sandboxes, runs, once, talks) = Default::default();
         let (queue, closing) = (Queue::new(bounds), AtomicBool::new(false));
-        let shared = Shared { interpreter, settings, queue, sandboxes, runs, once, record, closing };
+        let metrics = Metrics::new();
+        let warm = Mutex::new(warmed(&interpreter, &settings.warm));
+        let shared = Shared {
+            interpreter,
+            settings,
+            queue,
+            sandboxes,
+            runs,
+            once,
+            talks,
+            record,
+            warm,
+            metrics,
+            closing,
+        };
         let desk = Desk { shared: Arc::new(shared) };
         tokio::spawn(reaper::reap(WeakDesk(Arc::downgrade(&desk.shared))));
         desk
@@ -134,8 +156,19 @@ impl Desk {
         self.shared.record.journal.as_ref().ok_or(DeskError::NoJournal)
     }
 
+    /// Sandboxes that are ready and nobody's.
+    pub fn warm_count(&self) -> usize {
+        self.shared.warm.lock().unwrap_or_else(PoisonError::into_inner).iter().map(Warm::count).sum()
+    }
+
     pub(crate) fn begin_closing(&self) {
         self.shared.closing.store(true, Ordering::Release);
+        self.shared.warm.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Figures for edges to count on.
+    pub fn metrics(&self) -> &Metrics {
+        &self.shared.metrics
     }
 
     pub(crate) fn queue(&self) -> &Queue {
@@ -154,9 +187,22 @@ impl Desk {
         &self.shared.once
     }
 
+    pub(crate) fn talks(&self) -> &Talks {
+        &self.shared.talks
+    }
+
     pub(crate) fn record(&self) -> &Record {
         &self.shared.record
     }
+}
+
+fn warmed(interpreter: &Interpreter, kinds: &[(SandboxRequest, usize)]) -> Vec<Warm> {
+    let warm = |(kind, count): &(SandboxRequest, usize)| {
+        let warm = interpreter.keep_warm(kind.clone(), *count);
+        // Whoever asks for such a sandbox is told why there is none.
+        warm.inspect_err(|error| tracing::warn!("cannot keep sandboxes ready: {error}")).ok()
+    };
+    kinds.iter().filter_map(warm).collect()
 }
 
 /// A desk that may be gone.

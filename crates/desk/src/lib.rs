@@ -5,6 +5,7 @@
 
 mod access;
 mod allowance;
+mod ceiling;
 mod close;
 mod desk;
 mod error;
@@ -12,8 +13,10 @@ mod kept;
 mod keys;
 mod log;
 mod machine;
+mod metrics;
 mod once;
 mod pages;
+mod questions;
 mod queue;
 mod reaper;
 mod record;
@@ -24,14 +27,17 @@ mod visitor;
 
 pub use access::Scope;
 pub use allowance::KeyLimits;
+pub use ceiling::Ceiling;
 pub use desk::{Desk, Settings};
 pub use error::DeskError;
 pub use kept::{Kept, Lease};
 pub use keys::{Key, KeyError, Keys, NewKey};
 pub use log::{After, Events};
 pub use machine::Machine;
+pub use metrics::{Answered, Metrics};
 pub use once::{Made, Repeat};
 pub use pages::Page;
+pub use questions::{Asked, NewTalk, Question, Talk};
 pub use queue::{QueueState, Want};
 pub use run::{Kind, Run};
 pub use runs::{Begin, File, Work};

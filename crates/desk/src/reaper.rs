@@ -17,5 +17,6 @@ pub(crate) async fn reap(desk: WeakDesk) {
         }
         desk.runs().forget_old();
         desk.once_table().forget_old();
+        desk.talks().forget_old();
     }
 }

@@ -6,7 +6,7 @@ use interpreter::{
     Caller, CommandRequest, Context, ExecuteRequest, Execution, Place, Program, Sandbox, SandboxRequest,
     Stdin,
 };
-use protocol::{ContextId, ExecutionId, Limits, Outcome, SandboxId, Status};
+use protocol::{ContextId, ExecutionId, Limits, Outcome, SandboxId};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -101,6 +101,9 @@ impl Desk {
     /// When there is nothing to run it in, the request contradicts itself, or it is not its turn for too long.
     pub async fn execute(&self, visitor: &Visitor, begin: Begin) -> Result<Arc<Run>, DeskError> {
         let Begin { work, mut request } = begin;
+        if let Work::Fresh(fresh, _) = &work {
+            self.settings().ceiling.check(&fresh.limits)?;
+        }
         let (lease, context) = match &work {
             Work::Fresh(..) => (None, None),
             Work::Context(sandbox, context) => {
@@ -116,6 +119,7 @@ impl Desk {
             (_, Some(lease)) => self.admit(visitor, lease.sandbox().limits(), 0).await?,
             (_, None) => self.admit(visitor, &Limits::default(), 0).await?,
         };
+        let turn = Instant::now();
         let mut own = None;
         request.place = match (work, context) {
             (_, Some(context)) => Place::Context(context),
@@ -134,6 +138,7 @@ impl Desk {
         let code = String::from_utf8_lossy(&request.code).into_owned();
         let fresh = matches!(request.place, Place::Fresh(_));
         let execution = self.interpreter().execute(visitor.caller(), request).await?;
+        self.metrics().start_seconds.observe(turn.elapsed().as_secs_f64());
         if fresh {
             own = execution.sandbox().cloned();
         }
@@ -209,7 +214,7 @@ impl Desk {
         Some(found)
     }
 
-    async fn admit(
+    pub(crate) async fn admit(
         &self,
         visitor: &Visitor,
         limits: &Limits,
@@ -218,7 +223,10 @@ impl Desk {
         let allowance = &visitor.allowance;
         allowance.check_cpu().map_err(|retry_after| DeskError::CpuUsedUp { retry_after })?;
         let want = Want { cpu_millis: limits.cpu_millis.into(), memory_bytes, executions: 1 };
-        self.queue().admit(visitor.caller(), want, allowance.executions_max()).await
+        let asked = Instant::now();
+        let permit = self.queue().admit(visitor.caller(), want, allowance.executions_max()).await;
+        self.metrics().queue_seconds.observe(asked.elapsed().as_secs_f64());
+        permit
     }
 
     fn denies(&self, request: &ExecuteRequest) -> bool {
@@ -259,15 +267,11 @@ impl Desk {
     async fn settle(&self, run: &Arc<Run>, outcome: Outcome, holds: Holds) {
         holds.visitor.allowance.use_cpu(outcome.usage.cpu_ms);
         self.record().ends(&outcome);
-        self.count(&outcome);
+        self.metrics().ended(run.kind, &outcome);
+        tracing::debug!(execution = %outcome.id, status = ?outcome.status, wall_ms = outcome.usage.wall_ms, "ended");
         run.finish(outcome);
         if let Some(own) = holds.own {
             own.destroy().await;
         }
-    }
-
-    fn count(&self, outcome: &Outcome) {
-        let denied = outcome.status == Status::Denied;
-        tracing::debug!(execution = %outcome.id, status = ?outcome.status, denied, wall_ms = outcome.usage.wall_ms, "ended");
     }
 }

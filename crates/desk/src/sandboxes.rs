@@ -114,6 +114,7 @@ impl Desk {
         let ttl = new.ttl.unwrap_or(self.settings().ttl);
         check_ttl(ttl)?;
         check_metadata(&new.metadata)?;
+        self.settings().ceiling.check(&new.sandbox.limits)?;
         let caller = visitor.caller();
         let sandboxes = self.sandboxes();
         sandboxes.reserve(caller, visitor.allowance.sandboxes_max(), self.settings().sandboxes_max)?;

@@ -44,7 +44,7 @@ pub use files::{FileError, Files};
 pub use ids::random as random_bits;
 pub use interpreter::{Interpreter, Settings};
 pub use mime::guess as guess_mime;
-pub use pool::Warm;
+pub use pool::{PoolCounts, Warm};
 pub use request::{Caller, ContextRequest, ExecuteRequest, OUTPUT_BYTES_MAX, Place, SandboxRequest, Stdin};
 pub use sandbox::Sandbox;
 pub use text::{from_printable, plain, printable};

@@ -4,7 +4,7 @@
 //! there were no pool. A sandbox that was taken never comes back.
 
 use crate::{Caller, Error, Interpreter, Sandbox, SandboxRequest};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -16,6 +16,17 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 #[derive(Default)]
 pub(crate) struct Pool {
     shelves: Mutex<Vec<Arc<Shelf>>>,
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+/// How often a sandbox was found ready, and how often one had to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolCounts {
+    /// Found ready.
+    pub hits: u64,
+    /// Made.
+    pub misses: u64,
 }
 
 struct Shelf {
@@ -44,7 +55,10 @@ impl Pool {
     pub fn take(&self, request: &SandboxRequest, caller: &Caller) -> Option<Arc<Sandbox>> {
         let shelves = lock(&self.shelves);
         let taken = shelves.iter().filter(|shelf| shelf.request == *request).find_map(|shelf| shelf.take());
-        taken.filter(|sandbox| sandbox.give_to(caller))
+        let taken = taken.filter(|sandbox| sandbox.give_to(caller));
+        let counter = if taken.is_some() { &self.hits } else { &self.misses };
+        counter.fetch_add(1, Ordering::Relaxed);
+        taken
     }
 
     fn add(&self, shelf: Arc<Shelf>) {
@@ -84,6 +98,14 @@ impl Interpreter {
         self.pool().add(shelf.clone());
         let filling = tokio::spawn(fill(self.downgrade(), held.clone())).abort_handle();
         Ok(Warm { shelf: held, filling, full })
+    }
+}
+
+impl Interpreter {
+    /// How the pool did so far.
+    pub fn pool_counts(&self) -> PoolCounts {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        PoolCounts { hits: count(&self.pool().hits), misses: count(&self.pool().misses) }
     }
 }
 

@@ -24,7 +24,11 @@ const LAYERS: [Layer; 11] = [
         may_use: &["protocol", "policy", "interpreter", "journal"],
         must_not: &["axum", "clap", "rustix", "libc"],
     },
-    Layer { folder: "desk", may_use: &["protocol", "policy", "interpreter", "journal"], must_not: &EDGES },
+    Layer {
+        folder: "desk",
+        may_use: &["protocol", "policy", "interpreter", "journal", "agent"],
+        must_not: &EDGES,
+    },
     Layer {
         folder: "belljar",
         may_use: &["protocol", "policy", "jail", "guest", "interpreter", "journal", "agent", "desk"],

@@ -41,7 +41,7 @@ struct CreateArgs {
     /// How long it is good: 90s, 45m, 12h, 30d or 8w [default: until it is revoked]
     #[arg(long, value_name = "TIME", value_parser = super::log::age)]
     expires: Option<Duration>,
-    /// What it opens: execute, journal, metrics (repeatable) [default: execute and journal]
+    /// What it opens: execute, answer (questions to a model), journal, metrics (repeatable) [default: execute and journal]
     #[arg(long, value_name = "SCOPE")]
     scope: Vec<Scope>,
     /// Requests per second, in the long run

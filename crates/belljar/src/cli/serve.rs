@@ -1,13 +1,14 @@
 //! `belljar serve`: the HTTP server, from its options to its last breath.
 
 use super::failure::{Done, Failure, reason};
-use super::live::{failure, template_failure};
+use super::live::Live;
+use super::options::SandboxArgs;
 use super::{Site, key, log, policy};
 use crate::http::{self, Gate, Served, Shared};
 use ::journal::Journal;
 use ::policy::Policy;
-use desk::{Desk, Keys, Machine, Settings};
-use interpreter::{Interpreter, Preload};
+use desk::{Ceiling, Desk, Keys, Machine, Settings};
+use interpreter::{Preload, SandboxRequest};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,6 +16,9 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+
+/// The template that has what models expect.
+const TEMPLATE: &str = "code-interpreter";
 
 /// Serve code execution over HTTP.
 #[derive(Debug, clap::Args)]
@@ -31,15 +35,12 @@ pub struct ServeArgs {
     /// An origin whose pages may call this server, such as https://app.example (repeatable)
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<String>,
-    /// What is installed in sandboxes whose requests do not say [default: code-interpreter]
-    #[arg(long, value_name = "NAME", default_value = "code-interpreter", hide_default_value = true)]
-    template: String,
-    /// How sandboxes are made [default: the first that works here]
-    #[arg(long, value_name = "NAME")]
-    backend: Option<String>,
     /// What code may do whose request does not say: open, standard, strict, or a policy's TOML file
     #[arg(long, value_name = "NAME|FILE")]
     policy: Option<String>,
+    /// Sandboxes that are ready before anybody asks for them
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(..=1000))]
+    warm: u16,
     /// Sandboxes that are kept at once
     #[arg(long, value_name = "N", default_value_t = 100)]
     sandboxes: usize,
@@ -61,6 +62,8 @@ pub struct ServeArgs {
     /// Log lines as JSON
     #[arg(long)]
     log_json: bool,
+    #[command(flatten)]
+    sandbox: SandboxArgs,
 }
 
 /// Serves until a signal comes.
@@ -69,10 +72,11 @@ pub fn serve(args: &ServeArgs, site: &Site) -> Done {
     let open = check_keys(args, &keys)?;
     log_to_stderr(args.log_json);
     let policy = Arc::new(policy::choose(args.policy.as_deref(), site)?);
+    let room = args.sandbox.request(args.sandbox.template.as_deref().unwrap_or(TEMPLATE))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime =
         runtime.map_err(|error| Failure::ours("runtime", format!("start threads: {}", reason(&error))))?;
-    let done = runtime.block_on(run(args, site, Access { keys, open }, policy));
+    let done = runtime.block_on(run(args, site, Access { keys, open }, Rules { room, policy }));
     runtime.shutdown_timeout(Duration::from_millis(500));
     done.map(|()| 0)
 }
@@ -81,6 +85,12 @@ pub fn serve(args: &ServeArgs, site: &Site) -> Done {
 struct Access {
     keys: Keys,
     open: bool,
+}
+
+/// What holds where a request says nothing.
+struct Rules {
+    room: SandboxRequest,
+    policy: Arc<Policy>,
 }
 
 /// Whether requests without a key are taken. Nobody listens to the world without keys.
@@ -97,10 +107,11 @@ fn check_keys(args: &ServeArgs, keys: &Keys) -> Done<bool> {
     Ok(open)
 }
 
-async fn run(args: &ServeArgs, site: &Site, access: Access, policy: Arc<Policy>) -> Done<()> {
+async fn run(args: &ServeArgs, site: &Site, access: Access, rules: Rules) -> Done<()> {
     let mut signals = Signals::listen()?;
     let connections = raise_descriptors();
-    let desk = open_desk(args, site, policy).await?;
+    let room = rules.room.clone();
+    let desk = open_desk(args, site, rules).await?;
     let listener = TcpListener::bind(args.listen).await.map_err(|error| {
         Failure::ours("listen", format!("listen on {}: {}", args.listen, reason(&error)))
             .hint("--listen names another address")
@@ -111,7 +122,7 @@ async fn run(args: &ServeArgs, site: &Site, access: Access, policy: Arc<Policy>)
         checks_hosts: access.open || !args.allow_host.is_empty(),
         origins: args.allow_origin.clone(),
     };
-    let shared = Shared { desk, keys: access.keys, gate, open: access.open, template: args.template.clone() };
+    let shared = Shared { desk, keys: access.keys, gate, open: access.open, room };
     crate::render::tell(&format!("listening on http://{place} (reference: http://{place}/docs)\n"))?;
     let (counted, mut stop) = watch::channel(0);
     let mut hurry = counted.subscribe();
@@ -135,28 +146,23 @@ fn names(args: &ServeArgs, place: SocketAddr) -> Vec<String> {
     args.allow_host.iter().map(|name| name.to_ascii_lowercase()).chain([own]).collect()
 }
 
-async fn open_desk(args: &ServeArgs, site: &Site, policy: Arc<Policy>) -> Done<Desk> {
-    let (store, template) = (site.store()?, args.template.clone());
-    let built = tokio::task::spawn_blocking(move || store.ensure(&template, &())).await;
-    let template =
-        built.map_err(|error| Failure::ours("template", format!("build the template: {error}")))?;
-    let template = template.map_err(template_failure)?;
+async fn open_desk(args: &ServeArgs, site: &Site, rules: Rules) -> Done<Desk> {
+    let Rules { room, policy } = rules;
     let data_dir = site.data_dir()?;
     let journal = match args.no_journal {
         true => None,
         false => Some(open_journal(&site.journal_path()?).await?),
     };
-    let backend = args.backend.clone();
     let settings = interpreter::Settings {
-        backend,
         preload: Preload::Full,
         policy: policy.clone(),
-        ..interpreter::Settings::new(data_dir.clone())
+        ..args.sandbox.settings(site)?
     };
-    let interpreter = Interpreter::open(settings).map_err(failure)?;
-    drop(template);
+    let interpreter = Live::open(site, &room, settings).await?.interpreter();
+    let machine = Machine::look();
     let settings = Settings {
-        machine: Machine::look(),
+        machine,
+        ceiling: Ceiling::of(machine.promised().memory_bytes),
         waiting_max: args.queue,
         wait_max: Duration::from_secs(args.queue_wait),
         sandboxes_max: args.sandboxes,
@@ -164,6 +170,7 @@ async fn open_desk(args: &ServeArgs, site: &Site, policy: Arc<Policy>) -> Done<D
         policy,
         journal,
         locks: data_dir.join("servers"),
+        warm: vec![(room, args.warm.into())],
     };
     Ok(Desk::open(interpreter, settings).await)
 }

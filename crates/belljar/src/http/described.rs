@@ -152,7 +152,7 @@ fn applies(place: Where, path: &str, operation: &Operation) -> bool {
     };
     match place {
         Where::All => true,
-        Where::Known => path.starts_with("/v1/"),
+        Where::Known => path.starts_with("/v1/") || path == "/metrics",
         Where::Named => {
             let names = ["cursor", "Idempotency-Key"];
             path.contains('{') || parameters().any(|parameter| names.contains(&parameter.name.as_str()))

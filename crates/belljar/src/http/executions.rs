@@ -6,7 +6,7 @@ use super::{
     headers::Wishes,
     live,
     problem::Problem,
-    served::{Served, id, policy, require},
+    served::{Served, Wanted, id, policy},
 };
 use axum::{
     Extension,
@@ -37,16 +37,15 @@ pub struct OneShot {
     language: Language,
     /// What is installed; the server's default where it is absent.
     template: Option<String>,
-    /// How the sandbox is made; the first that works where it is absent.
+    /// How the sandbox is made; the server's default where it is absent.
     backend: Option<String>,
     /// Refuse to run below this isolation: a level or a strength.
     require: Option<String>,
     /// What is in the sandbox before the code runs.
     #[serde(default)]
     files: Vec<GivenFile>,
-    /// What the sandbox may use.
-    #[serde(default)]
-    limits: Limits,
+    /// What the sandbox may use; the server's default where it is absent.
+    limits: Option<Limits>,
     /// What the code may do: open, standard or strict.
     policy: Option<String>,
     /// Environment of the sandbox.
@@ -88,13 +87,13 @@ impl GivenFile {
 
 impl OneShot {
     fn begin(self, served: &Served) -> Result<Begin, Problem> {
-        let sandbox = SandboxRequest {
-            template: Some(self.template.unwrap_or_else(|| served.template.clone())),
+        let sandbox = served.room(Wanted {
+            template: self.template,
+            backend: self.backend,
+            require: self.require,
             limits: self.limits,
             env: self.env,
-            require: require(self.require.as_deref())?,
-            backend: self.backend,
-        };
+        })?;
         let files = self.files.into_iter().map(GivenFile::read).collect::<Result<Vec<File>, Problem>>()?;
         let place = Place::Fresh(SandboxRequest::default());
         let mut request = ExecuteRequest::new(self.code, self.language, place);

@@ -16,6 +16,7 @@ mod health;
 mod journal;
 mod listen;
 mod live;
+mod metrics;
 mod openapi;
 mod pages;
 mod problem;

@@ -1,6 +1,8 @@
 //! The description of this interface, which `/openapi.json` serves and `/docs` shows.
 
-use super::{commands, contexts, described::Everywhere, executions, files, health, journal, sandboxes};
+use super::{
+    commands, contexts, described::Everywhere, executions, files, health, journal, metrics, sandboxes,
+};
 use axum::http::header;
 use axum::response::IntoResponse;
 use std::sync::LazyLock;
@@ -22,7 +24,7 @@ use utoipa::{
         commands::create, commands::index, commands::get, commands::delete, commands::write, commands::signal,
         files::read, files::write, files::act, files::delete,
         journal::executions, journal::execution, journal::answers, journal::answer,
-        health::alive, health::ready,
+        health::alive, health::ready, metrics::read,
     ),
     components(schemas(protocol::Event)),
     security((), ("bearer" = []), ("key" = [])),

@@ -1,8 +1,8 @@
 //! Which address leads to which function, and what every request passes on its way there.
 
 use super::{
-    callers, commands, contexts, docs, executions, files, gate, health, journal, openapi, problem::Problem,
-    request_id, sandboxes, served::Served, upload,
+    callers, commands, contexts, docs, executions, files, gate, health, journal, metrics, openapi,
+    problem::Problem, request_id, sandboxes, served::Served, upload,
 };
 use axum::{
     Router,
@@ -36,6 +36,7 @@ pub fn router(served: Served) -> Router {
         })
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(served.clone(), gate::check))
+        .layer(from_fn_with_state(served.clone(), metrics::count))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(request_id::name))
         .with_state(served)
@@ -74,6 +75,7 @@ fn filing() -> Router<Served> {
 
 fn reading() -> Router<Served> {
     Router::new()
+        .route("/metrics", get(metrics::read))
         .route("/v1/journal/executions", get(journal::executions))
         .route("/v1/journal/executions/{id}", get(journal::execution))
         .route("/v1/journal/answers", get(journal::answers))

@@ -6,7 +6,7 @@ use super::{
     headers::Wishes,
     pages::{Part, list},
     problem::Problem,
-    served::{Served, id, require},
+    served::{Served, Wanted, id},
     views::{List, SandboxView},
 };
 use axum::{
@@ -16,7 +16,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use desk::{Change, DeskError, Made, NewSandbox, Repeat, Scope, Visitor};
-use interpreter::SandboxRequest;
 use protocol::Limits;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};
@@ -28,16 +27,15 @@ use utoipa::{IntoParams, ToSchema};
 pub struct SandboxBody {
     /// What is installed; the server's default where it is absent.
     template: Option<String>,
-    /// How it is made; the first that works where it is absent.
+    /// How it is made; the server's default where it is absent.
     backend: Option<String>,
     /// Refuse to run below this isolation: a level or a strength.
     require: Option<String>,
     /// How long it is kept without being used, 86400 at most.
     #[schema(minimum = 1, maximum = 86400)]
     ttl_seconds: Option<u64>,
-    /// What it may use.
-    #[serde(default)]
-    limits: Limits,
+    /// What it may use; the server's default where it is absent.
+    limits: Option<Limits>,
     /// Environment of everything in it.
     #[serde(default)]
     env: BTreeMap<String, String>,
@@ -48,13 +46,13 @@ pub struct SandboxBody {
 
 impl SandboxBody {
     fn request(self, served: &Served) -> Result<NewSandbox, Problem> {
-        let sandbox = SandboxRequest {
-            template: Some(self.template.unwrap_or_else(|| served.template.clone())),
+        let sandbox = served.room(Wanted {
+            template: self.template,
+            backend: self.backend,
+            require: self.require,
             limits: self.limits,
             env: self.env,
-            require: require(self.require.as_deref())?,
-            backend: self.backend,
-        };
+        })?;
         Ok(NewSandbox { sandbox, ttl: self.ttl_seconds.map(Duration::from_secs), metadata: self.metadata })
     }
 }

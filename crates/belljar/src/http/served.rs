@@ -2,9 +2,10 @@
 
 use super::{gate::Gate, problem::Problem};
 use desk::{Desk, Keys};
+use interpreter::SandboxRequest;
 use policy::Policy;
-use protocol::{IdError, Require};
-use std::sync::Arc;
+use protocol::{IdError, Limits, Require};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Everything that is served. Clones share it.
 #[derive(Clone)]
@@ -22,14 +23,28 @@ pub struct Shared {
     pub gate: Gate,
     /// Whether a request without a key is taken.
     pub open: bool,
-    /// The template of requests that name none.
-    pub template: String,
+    /// What a sandbox is where a request does not say.
+    pub room: SandboxRequest,
 }
 
 impl Served {
     /// Shares these.
     pub fn new(shared: Shared) -> Served {
         Served { shared: Arc::new(shared) }
+    }
+
+    /// The sandbox that a request wants, with the server's own values where it says nothing.
+    pub fn room(&self, wanted: Wanted) -> Result<SandboxRequest, Problem> {
+        let room = &self.room;
+        let mut env = room.env.clone();
+        env.extend(wanted.env);
+        Ok(SandboxRequest {
+            template: wanted.template.or_else(|| room.template.clone()),
+            limits: wanted.limits.unwrap_or_else(|| room.limits.clone()),
+            env,
+            require: require(wanted.require.as_deref())?.or(room.require),
+            backend: wanted.backend.or_else(|| room.backend.clone()),
+        })
     }
 }
 
@@ -38,6 +53,20 @@ impl std::ops::Deref for Served {
     fn deref(&self) -> &Shared {
         &self.shared
     }
+}
+
+/// What a request says about its sandbox.
+pub struct Wanted {
+    /// What is installed.
+    pub template: Option<String>,
+    /// How it is made.
+    pub backend: Option<String>,
+    /// A level or a strength by its name.
+    pub require: Option<String>,
+    /// What it may use.
+    pub limits: Option<Limits>,
+    /// Its environment.
+    pub env: BTreeMap<String, String>,
 }
 
 /// A policy by its name.
@@ -51,7 +80,7 @@ pub fn policy(name: Option<&str>) -> Result<Option<Arc<Policy>>, Problem> {
 }
 
 /// A level or a strength by its name.
-pub fn require(name: Option<&str>) -> Result<Option<Require>, Problem> {
+fn require(name: Option<&str>) -> Result<Option<Require>, Problem> {
     name.map(|name| {
         name.parse().map_err(|error: protocol::UnknownRequire| Problem::request(error.to_string()))
     })

@@ -8,6 +8,7 @@ mod program;
 mod access;
 mod ends;
 mod executions;
+mod figures;
 mod files;
 mod fuzz;
 mod guide;

@@ -1,6 +1,6 @@
 //! A desk with fake sandboxes, and short ways to use it.
 
-use desk::{Begin, Desk, Machine, NewSandbox, Run, Settings, Visitor, Work};
+use desk::{Begin, Ceiling, Desk, Machine, NewSandbox, Run, Settings, Visitor, Work};
 use interpreter::{ContextRequest, ExecuteRequest, Interpreter, Place, SandboxRequest, backend::fake::Fake};
 use journal::Journal;
 use policy::Policy;
@@ -20,7 +20,9 @@ pub async fn open(journal: Option<Journal>, locks: &Path) -> (Desk, Fake) {
         ttl: Duration::from_secs(60),
         policy: Arc::new(Policy::default()),
         journal,
+        ceiling: Ceiling::of(64 << 30),
         locks: locks.to_owned(),
+        warm: Vec::new(),
     };
     (Desk::open(interpreter, settings).await, fake)
 }

@@ -8,20 +8,27 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Wall time of one execution, in milliseconds.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub timeout_ms: u64,
     /// CPU time of one execution, in milliseconds.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub cpu_ms: Option<u64>,
     /// Memory of the whole sandbox, in bytes; no swap.
+    #[cfg_attr(feature = "openapi", schema(minimum = 16777216))]
     pub memory_bytes: u64,
     /// Processes and threads at once.
+    #[cfg_attr(feature = "openapi", schema(minimum = 4))]
     pub pids: u32,
     /// Size of `/workspace`, in bytes. It lives in memory and counts towards `memory_bytes`.
+    #[cfg_attr(feature = "openapi", schema(minimum = 65536))]
     pub disk_bytes: u64,
     /// Files and directories in `/workspace`.
     pub inodes: u64,
     /// Open files per process.
+    #[cfg_attr(feature = "openapi", schema(minimum = 16))]
     pub open_files: u64,
     /// CPUs, in thousandths of one.
+    #[cfg_attr(feature = "openapi", schema(minimum = 10))]
     pub cpu_millis: u32,
     /// Bytes of each of stdout and stderr that an outcome keeps.
     pub output_bytes: u64,

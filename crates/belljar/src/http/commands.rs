@@ -1,6 +1,7 @@
 //! Commands: programs beside the contexts of a sandbox.
 
 use super::{
+    address::{At, Only},
     body::{Asked, Json, whole},
     executions::{run_of, stdin},
     headers::Wishes,
@@ -13,7 +14,7 @@ use super::{
 use axum::{
     Extension,
     body::Body,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
@@ -90,15 +91,14 @@ impl CommandBody {
     post, path = "/v1/sandboxes/{sandbox}/commands", tag = "commands", request_body = CommandBody,
     params(("sandbox" = String, Path), ("Idempotency-Key" = Option<String>, Header, description = "Carried out once, however often it comes")),
     responses(
-        (status = 200, description = "It has ended", body = Outcome),
+        (status = 200, description = "It has ended", content((Outcome = "application/json"), (String = "text/event-stream"))),
         (status = 202, description = "It runs in the background", body = RunView),
-        (status = "default", description = "It was not begun", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn create(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Path(sandbox): Path<String>,
+    Only(sandbox): Only<String>,
     headers: HeaderMap,
     Json { value, bytes }: Json<CommandBody>,
 ) -> Result<Response, Problem> {
@@ -126,13 +126,12 @@ pub async fn create(
     get, path = "/v1/sandboxes/{sandbox}/commands", tag = "commands", params(("sandbox" = String, Path), Part),
     responses(
         (status = 200, description = "One page", body = List<RunView>),
-        (status = "default", description = "The sandbox is not there", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn index(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Path(sandbox): Path<String>,
+    At(sandbox): At<String>,
     Asked(part): Asked<Part>,
 ) -> Result<Response, Problem> {
     visitor.check(Scope::Execute)?;
@@ -159,14 +158,13 @@ fn find(served: &Served, visitor: &Visitor, (sandbox, command): (&str, &str)) ->
     get, path = "/v1/sandboxes/{sandbox}/commands/{command}", tag = "commands",
     params(("sandbox" = String, Path), ("command" = String, Path)),
     responses(
-        (status = 200, description = "Where it stands", body = RunView),
-        (status = "default", description = "It is not there", body = super::problem::Details, content_type = "application/problem+json"),
+        (status = 200, description = "Where it stands", content((RunView = "application/json"), (String = "text/event-stream"))),
     )
 )]
 pub async fn get(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Path((sandbox, command)): Path<(String, String)>,
+    Only((sandbox, command)): Only<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let run = find(&served, &visitor, (&sandbox, &command))?;
@@ -179,13 +177,12 @@ pub async fn get(
     params(("sandbox" = String, Path), ("command" = String, Path)),
     responses(
         (status = 200, description = "It has ended", body = Outcome),
-        (status = "default", description = "It is not there", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn delete(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Path((sandbox, command)): Path<(String, String)>,
+    Only((sandbox, command)): Only<(String, String)>,
 ) -> Result<Response, Problem> {
     let run = find(&served, &visitor, (&sandbox, &command))?;
     run.interrupt();
@@ -209,13 +206,12 @@ pub struct Last {
     request_body(content = String, content_type = "application/octet-stream"),
     responses(
         (status = 204, description = "It was sent"),
-        (status = "default", description = "It does not read any", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn write(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Path((sandbox, command)): Path<(String, String)>,
+    At((sandbox, command)): At<(String, String)>,
     Asked(last): Asked<Last>,
     body: Body,
 ) -> Result<StatusCode, Problem> {
@@ -239,13 +235,12 @@ pub struct SignalBody {
     params(("sandbox" = String, Path), ("command" = String, Path)),
     responses(
         (status = 204, description = "It was sent"),
-        (status = "default", description = "It was not sent", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn signal(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Path((sandbox, command)): Path<(String, String)>,
+    Only((sandbox, command)): Only<(String, String)>,
     Json { value, .. }: Json<SignalBody>,
 ) -> Result<StatusCode, Problem> {
     let run = find(&served, &visitor, (&sandbox, &command))?;

@@ -1,6 +1,7 @@
 //! Contexts of a sandbox, and the code that runs in them.
 
 use super::{
+    address::Only,
     body::Json,
     executions::{Start, begin_once, stdin},
     headers::Wishes,
@@ -10,7 +11,7 @@ use super::{
 };
 use axum::{
     Extension,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
@@ -41,13 +42,12 @@ pub struct ContextBody {
     params(("sandbox" = String, Path), ("Idempotency-Key" = Option<String>, Header, description = "Carried out once, however often it comes")),
     responses(
         (status = 201, description = "It is there", body = ContextView),
-        (status = "default", description = "It was not made", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn create(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Path(sandbox): Path<String>,
+    Only(sandbox): Only<String>,
     headers: HeaderMap,
     Json { value, bytes }: Json<ContextBody>,
 ) -> Result<Response, Problem> {
@@ -78,13 +78,12 @@ pub async fn create(
     get, path = "/v1/sandboxes/{sandbox}/contexts", tag = "contexts", params(("sandbox" = String, Path)),
     responses(
         (status = 200, description = "All of them", body = List<ContextView>),
-        (status = "default", description = "The sandbox is not there", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn index(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Path(sandbox): Path<String>,
+    Only(sandbox): Only<String>,
 ) -> Result<Response, Problem> {
     visitor.check(Scope::Execute)?;
     let kept = served.desk.look_at_sandbox(&visitor, &id(&sandbox)?)?;
@@ -103,13 +102,12 @@ fn ids(sandbox: &str, context: &str) -> Result<(SandboxId, ContextId), Problem> 
     params(("sandbox" = String, Path), ("context" = String, Path)),
     responses(
         (status = 204, description = "It is gone"),
-        (status = "default", description = "It is not there", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn delete(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Path((sandbox, context)): Path<(String, String)>,
+    Only((sandbox, context)): Only<(String, String)>,
 ) -> Result<StatusCode, Problem> {
     visitor.check(Scope::Execute)?;
     let (sandbox, context) = ids(&sandbox, &context)?;
@@ -123,13 +121,12 @@ pub async fn delete(
     params(("sandbox" = String, Path), ("context" = String, Path)),
     responses(
         (status = 201, description = "The new one", body = ContextView),
-        (status = "default", description = "It is not there", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn restart(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Path((sandbox, context)): Path<(String, String)>,
+    Only((sandbox, context)): Only<(String, String)>,
 ) -> Result<Response, Problem> {
     visitor.check(Scope::Execute)?;
     let (sandbox, context) = ids(&sandbox, &context)?;
@@ -144,13 +141,12 @@ pub async fn restart(
     responses(
         (status = 202, description = "It was interrupted", body = RunView),
         (status = 204, description = "Nothing runs in it"),
-        (status = "default", description = "It is not there", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn interrupt(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Path((sandbox, context)): Path<(String, String)>,
+    Only((sandbox, context)): Only<(String, String)>,
 ) -> Result<Response, Problem> {
     visitor.check(Scope::Execute)?;
     let (sandbox, context) = ids(&sandbox, &context)?;
@@ -186,15 +182,14 @@ pub struct CodeBody {
         ("Idempotency-Key" = Option<String>, Header, description = "Carried out once, however often it comes"),
     ),
     responses(
-        (status = 200, description = "It has ended", body = Outcome),
+        (status = 200, description = "It has ended", content((Outcome = "application/json"), (String = "text/event-stream"))),
         (status = 202, description = "It runs, detached", body = RunView),
-        (status = "default", description = "It was not begun", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn execute(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Path((sandbox, context)): Path<(String, String)>,
+    Only((sandbox, context)): Only<(String, String)>,
     headers: HeaderMap,
     Json { value, bytes }: Json<CodeBody>,
 ) -> Result<Response, Problem> {

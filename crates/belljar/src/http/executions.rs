@@ -1,6 +1,7 @@
 //! Executions: code in a sandbox of its own, and all executions and commands by their ids.
 
 use super::{
+    address::{At, Only},
     body::{Asked, Json},
     headers::Wishes,
     live,
@@ -9,7 +10,7 @@ use super::{
 };
 use axum::{
     Extension,
-    extract::{Path, State},
+    extract::State,
     http::HeaderMap,
     response::{IntoResponse, Response},
 };
@@ -120,14 +121,14 @@ pub fn stdin(text: Option<String>) -> Stdin {
     post, path = "/v1/executions", tag = "executions", request_body = OneShot,
     params(("Idempotency-Key" = Option<String>, Header, description = "Carried out once, however often it comes")),
     responses(
-        (status = 200, description = "It has ended", body = Outcome),
+        (status = 200, description = "It has ended", content((Outcome = "application/json"), (String = "text/event-stream"))),
         (status = 202, description = "It runs, detached", body = super::views::RunView),
-        (status = "default", description = "It was not begun", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn create(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
+    Only(()): Only<()>,
     headers: HeaderMap,
     Json { value, bytes }: Json<OneShot>,
 ) -> Result<Response, Problem> {
@@ -193,16 +194,15 @@ pub struct Wait {
 /// it runs and for ten minutes after it ended.
 #[utoipa::path(
     get, path = "/v1/executions/{id}", tag = "executions",
-    params(("id" = String, Path), Wait, ("Last-Event-ID" = Option<u64>, Header, description = "The last event that is known")),
+    params(("id" = String, Path), Wait, ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that is known")),
     responses(
-        (status = 200, description = "Where it stands", body = super::views::RunView),
-        (status = "default", description = "It is not there", body = super::problem::Details, content_type = "application/problem+json"),
+        (status = 200, description = "Where it stands", content((super::views::RunView = "application/json"), (String = "text/event-stream"))),
     )
 )]
 pub async fn get(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Path(execution): Path<String>,
+    At(execution): At<String>,
     Asked(wait): Asked<Wait>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -220,13 +220,12 @@ pub async fn get(
     delete, path = "/v1/executions/{id}", tag = "executions", params(("id" = String, Path)),
     responses(
         (status = 200, description = "It has ended", body = Outcome),
-        (status = "default", description = "It is not there", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn delete(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Path(execution): Path<String>,
+    Only(execution): Only<String>,
 ) -> Result<Response, Problem> {
     visitor.check(Scope::Execute)?;
     let run = served.desk.run(&visitor, &id(&execution)?)?;

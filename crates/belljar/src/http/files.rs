@@ -3,6 +3,7 @@
 //! A path counts from `/workspace`; one that begins with a second slash, as in `/files//tmp/x`, is absolute.
 
 use super::{
+    address::{At, Only},
     archive,
     body::{Asked, stream},
     problem::Problem,
@@ -14,7 +15,7 @@ use super::{
 use axum::{
     Extension,
     body::Body,
-    extract::{FromRequest, Multipart, Path, Request, State},
+    extract::{FromRequest, Multipart, Request, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -61,6 +62,7 @@ pub struct Reading {
     #[param(minimum = 1, maximum = 64)]
     depth: Option<u32>,
     /// Everything in the directory as one file: `tar`.
+    #[param(pattern = "^tar$")]
     archive: Option<String>,
     /// Tell what is there, without its bytes.
     stat: Option<String>,
@@ -76,13 +78,12 @@ pub struct Reading {
         (status = 200, description = "Its bytes, or the list", content((String = "application/octet-stream"), (List<Entry> = "application/json"), (String = "application/x-tar"))),
         (status = 206, description = "The part that was asked for", body = String, content_type = "application/octet-stream"),
         (status = 304, description = "The client has it"),
-        (status = "default", description = "It cannot be read", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn read(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Path(place): Path<Place>,
+    At(place): At<Place>,
     Asked(reading): Asked<Reading>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -169,6 +170,7 @@ fn send(lease: Lease, path: &str, offset: u64, length: u64) -> Body {
 #[serde(deny_unknown_fields)]
 pub struct Writing {
     /// Permission bits in octal, such as 755; 644 where it is absent.
+    #[param(pattern = "^0?[0-7]{1,3}$")]
     mode: Option<String>,
 }
 
@@ -190,26 +192,31 @@ pub struct Written {
     request_body(content = String, content_type = "application/octet-stream"),
     responses(
         (status = 201, description = "It is there", body = Written),
-        (status = "default", description = "It was not written", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn write(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Path(place): Path<Place>,
+    At(place): At<Place>,
     Asked(writing): Asked<Writing>,
     body: Body,
 ) -> Result<Response, Problem> {
     let lease = place.find(&served, &visitor)?;
     let mode = match writing.mode.as_deref() {
         None => 0o644,
-        Some(text) => u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777).ok_or_else(|| {
+        Some(text) => permissions(text).ok_or_else(|| {
             Problem::request(format!("use {text:?} as permission bits")).hint("for example ?mode=755")
         })?,
     };
     let size = lease.sandbox().files().write(place.path(), stream(body), mode).await?;
     let written = Written { path: place.path().to_owned(), size };
     Ok((StatusCode::CREATED, axum::Json(written)).into_response())
+}
+
+fn permissions(text: &str) -> Option<u32> {
+    // A sign is no digit, though numbers may have one.
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit()).then_some(text)?;
+    u32::from_str_radix(digits, 8).ok().filter(|mode| *mode <= 0o777 && digits.len() <= 4)
 }
 
 /// What to do at a path.
@@ -223,20 +230,29 @@ pub struct Doing {
     r#move: Option<String>,
 }
 
+/// Files of a form.
+#[derive(ToSchema)]
+#[allow(dead_code)]
+pub struct Form {
+    /// Each with the name that it gets below the directory.
+    #[schema(value_type = Vec<String>, format = Binary)]
+    file: Vec<Vec<u8>>,
+}
+
 /// Make a directory (`?mkdir`), move something (`?move=TO`), or write the files of a form into a directory.
 #[utoipa::path(
     post, path = "/v1/sandboxes/{sandbox}/files/{path}", tag = "files",
     params(("sandbox" = String, Path), ("path" = String, Path, description = "Below /workspace; absolute with a second slash"), Doing),
+    request_body(content = Option<Form>, content_type = "multipart/form-data"),
     responses(
         (status = 201, description = "It was made or written", body = List<Written>),
         (status = 204, description = "It was moved"),
-        (status = "default", description = "It was not done", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn act(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Path(place): Path<Place>,
+    At(place): At<Place>,
     Asked(doing): Asked<Doing>,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -268,13 +284,12 @@ pub async fn act(
     params(("sandbox" = String, Path), ("path" = String, Path, description = "Below /workspace; absolute with a second slash")),
     responses(
         (status = 204, description = "It is gone"),
-        (status = "default", description = "It was not removed", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn delete(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Path(place): Path<Place>,
+    Only(place): Only<Place>,
 ) -> Result<StatusCode, Problem> {
     let lease = place.find(&served, &visitor)?;
     let sandbox = Arc::clone(lease.sandbox());

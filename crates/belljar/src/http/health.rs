@@ -33,7 +33,6 @@ pub async fn alive() -> &'static str {
     get, path = "/readyz", tag = "server",
     responses(
         (status = 200, description = "It does", body = Readiness),
-        (status = "default", description = "It shuts down", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn ready(State(served): State<Served>) -> Result<Json<Readiness>, Problem> {

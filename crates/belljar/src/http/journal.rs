@@ -1,6 +1,7 @@
 //! What the journal holds of the caller's own.
 
 use super::{
+    address::Only,
     body::Asked,
     pages::Part,
     problem::Problem,
@@ -9,7 +10,7 @@ use super::{
 };
 use axum::{
     Extension,
-    extract::{Path, State},
+    extract::State,
     response::{IntoResponse, Response},
 };
 use desk::{DeskError, Scope, Visitor};
@@ -41,7 +42,6 @@ fn listed<T: serde::Serialize>(items: Vec<T>, limit: u32, id: impl Fn(&T) -> Str
     get, path = "/v1/journal/executions", tag = "journal", params(Part),
     responses(
         (status = 200, description = "One page", body = List<Entry>),
-        (status = "default", description = "It cannot be read", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn executions(
@@ -61,13 +61,12 @@ pub async fn executions(
     get, path = "/v1/journal/executions/{id}", tag = "journal", params(("id" = String, Path)),
     responses(
         (status = 200, description = "All of it", body = Entry),
-        (status = "default", description = "It is not there", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn execution(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Path(execution): Path<String>,
+    Only(execution): Only<String>,
 ) -> Result<Response, Problem> {
     visitor.check(Scope::Journal)?;
     Ok(axum::Json(served.desk.recorded_one(&visitor, &id(&execution)?).await?).into_response())
@@ -78,7 +77,6 @@ pub async fn execution(
     get, path = "/v1/journal/answers", tag = "journal", params(Part),
     responses(
         (status = 200, description = "One page", body = List<Entry>),
-        (status = "default", description = "It cannot be read", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn answers(
@@ -98,13 +96,12 @@ pub async fn answers(
     get, path = "/v1/journal/answers/{id}", tag = "journal", params(("id" = String, Path)),
     responses(
         (status = 200, description = "All of it", body = Entry),
-        (status = "default", description = "It is not there", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn answer(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Path(answer): Path<String>,
+    Only(answer): Only<String>,
 ) -> Result<Response, Problem> {
     visitor.check(Scope::Journal)?;
     let answer: protocol::AnswerId = id(&answer)?;

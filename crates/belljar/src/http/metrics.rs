@@ -21,7 +21,6 @@ const NO_ROUTE: &str = "none";
     get, path = "/metrics", tag = "server",
     responses(
         (status = 200, description = "OpenMetrics text", body = String, content_type = "application/openmetrics-text"),
-        (status = "default", description = "The key lacks the scope `metrics`", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn read(

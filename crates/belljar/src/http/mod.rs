@@ -1,11 +1,13 @@
 //! The HTTP edge: one file for each resource, one function for each endpoint. Parses, calls the desk, renders.
 
+mod address;
 mod answers;
 mod archive;
 mod body;
 mod callers;
 mod commands;
 mod contexts;
+mod described;
 mod docs;
 mod doors;
 mod executions;

@@ -1,6 +1,9 @@
 //! The description of this interface, which `/openapi.json` serves and `/docs` shows.
 
-use super::{answers, commands, contexts, executions, files, health, journal, metrics, sandboxes};
+use super::{
+    answers, commands, contexts, described::Everywhere, executions, files, health, journal, metrics,
+    sandboxes,
+};
 use axum::http::header;
 use axum::response::IntoResponse;
 use std::sync::LazyLock;
@@ -27,7 +30,7 @@ use utoipa::{
     ),
     components(schemas(protocol::Event, protocol::AgentEvent)),
     security((), ("bearer" = []), ("key" = [])),
-    modifiers(&Keys),
+    modifiers(&Keys, &Everywhere),
 )]
 struct Description;
 

@@ -1,6 +1,7 @@
 //! Sandboxes that are kept: made, listed, changed, deleted.
 
 use super::{
+    address::Only,
     body::{Asked, Json},
     headers::Wishes,
     pages::{Part, list},
@@ -10,7 +11,7 @@ use super::{
 };
 use axum::{
     Extension,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -31,6 +32,7 @@ pub struct SandboxBody {
     /// Refuse to run below this isolation: a level or a strength.
     require: Option<String>,
     /// How long it is kept without being used, 86400 at most.
+    #[schema(minimum = 1, maximum = 86400)]
     ttl_seconds: Option<u64>,
     /// What it may use; the server's default where it is absent.
     limits: Option<Limits>,
@@ -61,12 +63,12 @@ impl SandboxBody {
     params(("Idempotency-Key" = Option<String>, Header, description = "Carried out once, however often it comes")),
     responses(
         (status = 201, description = "It is there", body = SandboxView),
-        (status = "default", description = "It was not made", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn create(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
+    Only(()): Only<()>,
     headers: HeaderMap,
     Json { value, bytes }: Json<SandboxBody>,
 ) -> Result<Response, Problem> {
@@ -99,6 +101,7 @@ pub struct Which {
     /// `next_cursor` of the page before.
     cursor: Option<String>,
     /// Only those with these notes: `name=value`, several with commas between them.
+    #[param(pattern = "^[^,=]*=[^,]*(,[^,=]*=[^,]*)*$")]
     metadata: Option<String>,
 }
 
@@ -107,7 +110,6 @@ pub struct Which {
     get, path = "/v1/sandboxes", tag = "sandboxes", params(Which),
     responses(
         (status = 200, description = "One page", body = List<SandboxView>),
-        (status = "default", description = "It cannot be listed", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn index(
@@ -137,13 +139,12 @@ fn notes(text: &str) -> Result<BTreeMap<String, String>, Problem> {
     get, path = "/v1/sandboxes/{sandbox}", tag = "sandboxes", params(("sandbox" = String, Path)),
     responses(
         (status = 200, description = "The sandbox", body = SandboxView),
-        (status = "default", description = "It is not there", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn get(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Path(sandbox): Path<String>,
+    Only(sandbox): Only<String>,
 ) -> Result<Response, Problem> {
     visitor.check(Scope::Execute)?;
     let kept = served.desk.look_at_sandbox(&visitor, &id(&sandbox)?)?;
@@ -155,6 +156,7 @@ pub async fn get(
 #[serde(deny_unknown_fields)]
 pub struct ChangeBody {
     /// How long it is kept without being used, 86400 at most; begins anew.
+    #[schema(minimum = 1, maximum = 86400)]
     ttl_seconds: Option<u64>,
     /// All notes about it.
     metadata: Option<BTreeMap<String, String>>,
@@ -166,13 +168,12 @@ pub struct ChangeBody {
     request_body = ChangeBody,
     responses(
         (status = 200, description = "The sandbox", body = SandboxView),
-        (status = "default", description = "It was not changed", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn change(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Path(sandbox): Path<String>,
+    Only(sandbox): Only<String>,
     Json { value, .. }: Json<ChangeBody>,
 ) -> Result<Response, Problem> {
     visitor.check(Scope::Execute)?;
@@ -186,13 +187,12 @@ pub async fn change(
     delete, path = "/v1/sandboxes/{sandbox}", tag = "sandboxes", params(("sandbox" = String, Path)),
     responses(
         (status = 204, description = "It is gone"),
-        (status = "default", description = "It is not there", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn delete(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Path(sandbox): Path<String>,
+    Only(sandbox): Only<String>,
 ) -> Result<StatusCode, Problem> {
     visitor.check(Scope::Execute)?;
     served.desk.delete_sandbox(&visitor, &id(&sandbox)?).await?;
@@ -215,13 +215,12 @@ pub struct Metrics {
     get, path = "/v1/sandboxes/{sandbox}/metrics", tag = "sandboxes", params(("sandbox" = String, Path)),
     responses(
         (status = 200, description = "Since it was made", body = Metrics),
-        (status = "default", description = "It is not there", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn metrics(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Path(sandbox): Path<String>,
+    Only(sandbox): Only<String>,
 ) -> Result<Response, Problem> {
     visitor.check(Scope::Execute)?;
     let used = served.desk.look_at_sandbox(&visitor, &id(&sandbox)?)?.sandbox().measure();

@@ -11,8 +11,11 @@ mod ends;
 mod executions;
 mod figures;
 mod files;
+mod fuzz;
 mod guide;
 mod interface;
 mod running;
 mod sandboxes;
+#[path = "../../../agent/tests/sdks/mod.rs"]
+mod sdks;
 mod server;

@@ -13,7 +13,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
@@ -112,7 +111,7 @@ async fn run(args: &ServeArgs, site: &Site, access: Access, rules: Rules) -> Don
     let connections = raise_descriptors();
     let room = rules.room.clone();
     let desk = open_desk(args, site, rules).await?;
-    let listener = TcpListener::bind(args.listen).await.map_err(|error| {
+    let listener = http::bind(args.listen).map_err(|error| {
         Failure::ours("listen", format!("listen on {}: {}", args.listen, reason(&error)))
             .hint("--listen names another address")
     })?;

@@ -30,5 +30,5 @@ mod upload;
 mod views;
 
 pub use gate::Gate;
-pub use listen::{Bounds, listen};
+pub use listen::{Bounds, bind, listen};
 pub use served::{Served, Shared};

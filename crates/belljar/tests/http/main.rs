@@ -13,7 +13,11 @@ mod files;
 mod fuzz;
 mod guide;
 mod interface;
+mod killed;
+mod large;
+mod load;
 mod sandboxes;
 #[path = "../../../agent/tests/sdks/mod.rs"]
 mod sdks;
 mod server;
+mod traces;

@@ -1,10 +1,11 @@
-//! Chores of the repository: `cargo xtask tidy | test | ci | bench`.
+//! Chores of the repository: `cargo xtask tidy | test | ci | load | bench`.
 //!
 //! It starts programs and reads files; it links no crate of Belljar, so that `tidy` answers at once.
 
 mod bench;
 mod ci;
 mod command;
+mod load;
 mod marked;
 mod test;
 mod tidy;
@@ -19,6 +20,8 @@ const USAGE: &str = "usage: cargo xtask <chore>
                build the templates, run every test (as root: again as an ordinary user); NAME selects tests, PAGE gets
                the tables of which test ran behind which walls
   ci           format, tidy, clippy, docs, test: all that must hold before a merge
+  load [--seconds N]
+               two hundred clients against a server, good ones and hostile ones, for a minute or for N seconds
   bench run [--json [FILE]] [--check]
                speed against peers in the same run; --check fails when a target is missed
   bench walls [--samples N] [--only SUBJECT]… [--engine SOCKET] [--second-engine SOCKET] [--json [FILE]] [--markdown [FILE]]
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["test", words @ ..] => test::run(words, std::env::var("BELLJAR_REQUIRE").ok()),
         ["ci"] => ci::run(),
+        ["load", options @ ..] => load::run(options),
         ["bench", "run", options @ ..] => bench::run(options),
         ["bench", "walls", options @ ..] => bench::walls(options),
         _ => {

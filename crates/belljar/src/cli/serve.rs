@@ -14,7 +14,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
@@ -120,7 +119,7 @@ async fn run(args: &ServeArgs, site: &Site, access: Access, rules: Rules) -> Don
     let Rules { room, policy, mut models } = rules;
     let desk = open_desk(args, site, &room, policy).await?;
     models.libraries = mcp::libraries(&site.store()?, room.template.as_deref());
-    let listener = TcpListener::bind(args.listen).await.map_err(|error| {
+    let listener = http::bind(args.listen).map_err(|error| {
         Failure::ours("listen", format!("listen on {}: {}", args.listen, reason(&error)))
             .hint("--listen names another address")
     })?;

@@ -12,8 +12,11 @@ use hyper_util::{
     server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
-use std::{future::Future, sync::Arc, time::Duration};
-use tokio::sync::Semaphore;
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    sync::Semaphore,
+};
 
 /// How long the head of a request may take, also the first one and the next one of a connection.
 const HEAD_TIME: Duration = Duration::from_secs(20);
@@ -21,6 +24,8 @@ const HEAD_TIME: Duration = Duration::from_secs(20);
 const HEAD_BYTES: usize = 64 << 10;
 /// How long answers may take once everything has ended, before streams are ended.
 const LAST_ANSWERS: Duration = Duration::from_millis(300);
+/// Connections that nobody took yet; the kernel may allow fewer.
+const UNTAKEN: u32 = 16_384;
 /// How long answers may still be written after everything has ended.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -31,6 +36,21 @@ pub struct Bounds {
     pub connections: usize,
     /// How long executions may still run after the server was told to stop.
     pub grace: Duration,
+}
+
+/// Listens at an address, with as much room for connections that nobody took yet as the kernel gives: those that find
+/// none try again after seconds.
+///
+/// # Errors
+/// When the address cannot be had.
+pub fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(UNTAKEN)
 }
 
 /// Serves until `stop` is done; then lets what runs end within the grace, or until `hurry` is done. Returns when no

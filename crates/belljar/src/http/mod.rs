@@ -35,7 +35,7 @@ mod views;
 
 pub use doors::Doors;
 pub use gate::Gate;
-pub use listen::{Bounds, listen};
+pub use listen::{Bounds, bind, listen};
 pub use mcp::Mcp;
 pub use models::Models;
 pub use served::{Served, Shared};

@@ -1,24 +1,9 @@
 //! How a server ends: with a grace, in a hurry, or killed; and that nothing is left behind.
 
-use crate::server::{Server, client, text};
-use rustix::process::{Pid, Signal, kill_process};
+use crate::server::{Server, client, signal};
+use rustix::process::Signal;
 use serde_json::json;
 use std::time::{Duration, Instant};
-
-fn signal(server: &Server, signal: Signal) {
-    kill_process(Pid::from_child(&server.child), signal).expect("signal");
-}
-
-/// Waits for its end; gives back the exit code.
-async fn end(server: &mut Server) -> Option<i32> {
-    for _ in 0..300 {
-        if let Some(status) = server.child.try_wait().unwrap() {
-            return status.code();
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("it goes on");
-}
 
 /// Processes whose environment or command names this mark.
 fn marked(mark: &str) -> usize {
@@ -53,7 +38,7 @@ async fn what_runs_may_end_within_the_grace() {
     tokio::time::sleep(Duration::from_millis(700)).await;
     signal(&server, Signal::TERM);
     assert_eq!(running.await.unwrap()["stdout"], "up\ndone\n");
-    assert_eq!(end(&mut server).await, Some(0));
+    assert_eq!(server.end().await, Some(0));
 }
 
 #[tokio::test]
@@ -71,39 +56,9 @@ async fn a_second_signal_hurries() {
     assert!(server.child.try_wait().unwrap().is_none(), "it waits");
     let began = Instant::now();
     signal(&server, Signal::INT);
-    assert_eq!(end(&mut server).await, Some(0));
+    assert_eq!(server.end().await, Some(0));
     assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
     until(&mark, 0).await;
-}
-
-#[tokio::test]
-async fn a_killed_server_leaves_nothing_and_what_ran_is_lost() {
-    let Some(mut server) = Server::start(&[]) else { return };
-    let mark = format!("97{}", std::process::id());
-    let mut lost = Vec::new();
-    for _ in 0..3 {
-        let sandbox = server.sandbox().await;
-        let command = json!({"argv": ["sleep", mark], "background": true, "timeout_ms": 600000});
-        lost.push(text(&server.post(&format!("{sandbox}/commands"), command).await.1, "id"));
-        let (_, outcome) = server.post("/v1/executions", json!({"code": "1"})).await;
-        assert_eq!(outcome["status"], "ok");
-        until(&mark, 1).await;
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        server.child.kill().unwrap();
-        server.child.wait().unwrap();
-        until(&mark, 0).await;
-        let folder = std::mem::replace(&mut server.folder, tempfile::tempdir().unwrap());
-        server = Server::start_in(folder, &[]);
-    }
-    let (_, recorded) = server.get("/v1/journal/executions").await;
-    let status = |id: &str| {
-        let runs = recorded["items"].as_array().unwrap();
-        runs.iter().find(|run| run["id"] == id).unwrap_or_else(|| panic!("{recorded}"))["status"].clone()
-    };
-    for id in &lost {
-        assert_eq!(status(id), "lost", "{recorded}");
-    }
-    assert_eq!(recorded["items"].as_array().unwrap().iter().filter(|run| run["status"] == "ok").count(), 3);
 }
 
 #[tokio::test]

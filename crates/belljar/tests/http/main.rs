@@ -14,8 +14,12 @@ mod files;
 mod fuzz;
 mod guide;
 mod interface;
+mod killed;
+mod large;
+mod load;
 mod running;
 mod sandboxes;
 #[path = "../../../agent/tests/sdks/mod.rs"]
 mod sdks;
 mod server;
+mod traces;

@@ -2,6 +2,7 @@
 
 use crate::program::{belljar, can_run};
 use reqwest::{Client, Method, RequestBuilder, Response};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -91,6 +92,44 @@ impl Server {
         }
         panic!("something goes on: {:?}", self.get("/readyz").await);
     }
+}
+
+impl Server {
+    /// Waits until this many sandboxes are ready, and it has run something.
+    pub async fn warm(&self, count: u32) {
+        let (_, outcome) = self.post("/v1/executions", serde_json::json!({"code": "print(1)"})).await;
+        assert_eq!(outcome["stdout"], "1\n", "{outcome}");
+        let series = format!("belljar_sandboxes_warm {count}\n");
+        for _ in 0..400 {
+            let figures = self.request(Method::GET, "/metrics").send().await.expect("an answer");
+            if figures.text().await.expect("a body").contains(&series) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("never {count} sandboxes ready");
+    }
+
+    /// Waits for its end; gives back the exit code.
+    pub async fn end(&mut self) -> Option<i32> {
+        for _ in 0..600 {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("it goes on");
+    }
+
+    /// Locks of servers in its data folder.
+    pub fn locks(&self) -> usize {
+        std::fs::read_dir(self.folder.path().join("servers")).map_or(0, Iterator::count)
+    }
+}
+
+/// Sends a signal to a server.
+pub fn signal(server: &Server, signal: Signal) {
+    kill_process(Pid::from_child(&server.child), signal).expect("signal");
 }
 
 impl Drop for Server {

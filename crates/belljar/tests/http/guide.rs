@@ -7,7 +7,8 @@ const PAGE: &str = include_str!("../../../../docs/reference/http.md");
 
 #[test]
 fn the_examples_of_the_reference_run() {
-    let Some(server) = Server::start(&[]) else { return };
+    let model = format!("recording:{}/../../examples/recordings/percentage.json", env!("CARGO_MANIFEST_DIR"));
+    let Some(server) = Server::start(&["--model", &model]) else { return };
     let mut blocks = PAGE.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     let first = blocks.next().expect("a block that starts the server");
     assert!(first.starts_with("belljar serve"), "{first}");

@@ -1,9 +1,13 @@
 //! The tool `ask`: only where a model is configured; its code really runs.
 
-use crate::client::{Client, text};
+use crate::cancels::{sleeping, stubborn};
+use crate::client::{Client, text, until};
+use crate::http::{call, key, key_for, result};
 use crate::program::can_run;
+use crate::server::{Server, folder};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 fn tape(dir: &Path, turns: &[(&str, Option<&str>)]) -> PathBuf {
     let turn = |(text, code): &(&str, Option<&str>)| {
@@ -49,6 +53,31 @@ fn a_question_is_answered_with_code() {
     let held = client.call("ask", json!({ "prompt": "And now?", "sandbox": sandbox }));
     let read = client.call("read_file", json!({ "sandbox": sandbox, "path": "n.txt" }));
     assert_eq!((text(&read), &held["structuredContent"]["sandbox"]), ("4", &json!(sandbox)), "{held}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_over_http_needs_a_key_for_it_and_ends_with_its_client() {
+    if !can_run() {
+        return;
+    }
+    let (dir, folder) = (tempfile::tempdir().unwrap(), folder());
+    let code = "open('n.txt', 'w').write('42')";
+    let turns = [("", Some(code)), ("There are 42.", None), ("", Some(&*stubborn(17)))];
+    let model = format!("recording:{}", tape(dir.path(), &turns).display());
+    let (runs, asks) = (key(folder.path(), "runs"), key_for(folder.path(), "asks", &["execute", "answer"]));
+    let server = Server::start_in(folder, &["--require-key", "--model", &model]);
+    let ask = |key: &str| call(&server, "ask", json!({ "prompt": "How many?" })).bearer_auth(key);
+    let refused = result(ask(&runs)).await;
+    assert!(refused["isError"] == true && text(&refused).contains("forbidden"), "{refused}");
+    let answered = result(ask(&asks)).await;
+    assert_eq!((text(&answered), &answered["isError"]), ("There are 42.", &json!(false)), "{answered}");
+    let sandbox = &answered["structuredContent"]["sandbox"];
+    let read = call(&server, "read_file", json!({ "sandbox": sandbox, "path": "n.txt" }));
+    assert_eq!(text(&result(read.bearer_auth(&asks)).await), "42");
+    let stream = ask(&asks).send().await.unwrap();
+    until("the code runs", Duration::from_secs(20), || sleeping(17) == 1);
+    drop(stream);
+    until("it ends", Duration::from_secs(5), || sleeping(17) == 0);
 }
 
 #[test]

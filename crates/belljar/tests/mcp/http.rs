@@ -13,12 +13,14 @@ pub const LEGACY: &str = "2025-11-25";
 
 /// A new key of this name.
 pub fn key(folder: &Path, name: &str) -> String {
-    key_for(folder, name, "execute")
+    key_for(folder, name, &["execute"])
 }
 
-fn key_for(folder: &Path, name: &str, scope: &str) -> String {
+/// The same for these parts of what is served.
+pub fn key_for(folder: &Path, name: &str, scopes: &[&str]) -> String {
     let mut create = belljar();
-    create.arg("--data-dir").arg(folder).args(["key", "create", name, "--json", "--scope", scope]);
+    create.arg("--data-dir").arg(folder).args(["key", "create", name, "--json"]);
+    create.args(scopes.iter().flat_map(|scope| ["--scope", scope]));
     let output = create.output().unwrap();
     let made: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
     made["key"].as_str().unwrap().to_owned()
@@ -90,7 +92,7 @@ async fn keys_lead_to_their_own_sandboxes_only() {
     }
     let folder = folder();
     let (ada, bob) = (key(folder.path(), "ada"), key(folder.path(), "bob"));
-    let reader = key_for(folder.path(), "reader", "journal");
+    let reader = key_for(folder.path(), "reader", &["journal"]);
     let server = Server::start_in(folder, &["--require-key"]);
     let run =
         |sandbox: &str, code: &str| call(&server, "run_code", json!({ "sandbox": sandbox, "code": code }));

@@ -46,7 +46,7 @@ async fn one_client(address: &str, samples: usize) -> Measured {
 /// First all clients of the server, then as many callers in process; nobody waits for a pool.
 async fn clients(address: &str, samples: usize) -> Measured {
     let mut pair = Pair::against(PEER);
-    let over_http = |address: String| {
+    let over_http = move |address: String| {
         let mut client = Client::connect(&address)?;
         Ok::<_, String>((0..samples).map(|_| client.one_shot()).collect::<Vec<_>>())
     };

@@ -1,4 +1,4 @@
-//! `cargo xtask bench run | walls`: how fast code runs, as ratios against peers in the same run on the same machine.
+//! `cargo xtask bench run | walls | serve`: how fast code runs, as ratios against peers in the same run on the same machine.
 //!
 //! What a crate does in process is measured by a bench program of its own, such as `cargo bench -p belljar-interpreter
 //! --bench run`, which prints one JSON object a line (see [`Row::from_json`]). The command line is measured here.
@@ -7,9 +7,11 @@ mod host;
 mod markdown;
 mod one_shot;
 mod options;
+mod serve;
 mod table;
 mod walls;
 
+pub use serve::run as serve;
 pub use walls::run as walls;
 
 use crate::command::{cargo, run as run_command, shown, target_dir};

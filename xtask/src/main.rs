@@ -24,6 +24,8 @@ const USAGE: &str = "usage: cargo xtask <chore>
                two hundred clients against a server, good ones and hostile ones, for a minute or for N seconds
   bench run [--json [FILE]] [--check]
                speed against peers in the same run; --check fails when a target is missed
+  bench serve [--samples N] [--json [FILE]] [--check]
+               a one-shot over HTTP against the same in process, both from warm sandboxes
   bench walls [--samples N] [--only SUBJECT]… [--engine SOCKET] [--second-engine SOCKET] [--json [FILE]] [--markdown [FILE]]
                what every kind of wall costs, beside plain containers; FILE of --markdown is a page with marks";
 
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         ["ci"] => ci::run(),
         ["load", options @ ..] => load::run(options),
         ["bench", "run", options @ ..] => bench::run(options),
+        ["bench", "serve", options @ ..] => bench::serve(options),
         ["bench", "walls", options @ ..] => bench::walls(options),
         _ => {
             eprintln!("{USAGE}");

@@ -55,6 +55,8 @@ pub enum DeskError {
     SandboxesFull {
         /// How many there are.
         count: usize,
+        /// When the first of them ends, where nobody uses it any more.
+        retry_after: Duration,
     },
     /// The key has used its CPU time of today.
     #[error("run more today: the CPU time of this key is used up")]
@@ -121,6 +123,7 @@ impl DeskError {
         match self {
             DeskError::Busy { retry_after, .. }
             | DeskError::TooFast { retry_after }
+            | DeskError::SandboxesFull { retry_after, .. }
             | DeskError::CpuUsedUp { retry_after } => Some(*retry_after),
             DeskError::Closing => Some(Duration::from_secs(2)),
             _ => None,

@@ -120,10 +120,15 @@ impl Kept {
 
     /// When it ends where nobody uses it any more.
     pub fn expires_at(&self) -> DateTime<Utc> {
+        let left = TimeDelta::from_std(self.left()).unwrap_or(TimeDelta::MAX);
+        Utc::now().checked_add_signed(left).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+
+    /// How long it is kept where nobody uses it any more.
+    pub(crate) fn left(&self) -> Duration {
         let state = self.state();
         let unused = if state.leases > 0 { Duration::ZERO } else { state.last.elapsed() };
-        let left = TimeDelta::from_std(state.ttl.saturating_sub(unused)).unwrap_or(TimeDelta::MAX);
-        Utc::now().checked_add_signed(left).unwrap_or(DateTime::<Utc>::MAX_UTC)
+        state.ttl.saturating_sub(unused)
     }
 
     /// What its caller noted about it.

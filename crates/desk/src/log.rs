@@ -115,20 +115,27 @@ pub(crate) fn outcome_of(event: &Event) -> Option<&Outcome> {
     }
 }
 
+/// What anything small takes at least, in bytes.
+const EVENT_BYTES: usize = 256;
+
+fn bundle_bytes(bundle: &protocol::Bundle) -> usize {
+    bundle.data.values().map(|value| value.as_str().map_or(EVENT_BYTES, str::len)).sum()
+}
+
+/// About how much memory an outcome takes, in bytes.
+pub(crate) fn outcome_bytes(outcome: &Outcome) -> usize {
+    outcome.stdout.len()
+        + outcome.stderr.len()
+        + outcome.results.iter().map(bundle_bytes).sum::<usize>()
+        + outcome.files.len() * EVENT_BYTES
+}
+
 fn weight(kind: &EventKind) -> usize {
-    const EVENT_BYTES: usize = 256;
-    let value = |value: &serde_json::Value| value.as_str().map_or(EVENT_BYTES, str::len);
-    let bundle = |bundle: &protocol::Bundle| bundle.data.values().map(value).sum::<usize>();
     EVENT_BYTES
         + match kind {
             EventKind::Stdout { text } | EventKind::Stderr { text } => text.len(),
-            EventKind::Result { bundle: one, .. } => bundle(one),
-            EventKind::End { outcome } => {
-                outcome.stdout.len()
-                    + outcome.stderr.len()
-                    + outcome.results.iter().map(bundle).sum::<usize>()
-                    + outcome.files.len() * EVENT_BYTES
-            }
+            EventKind::Result { bundle: one, .. } => bundle_bytes(one),
+            EventKind::End { outcome } => outcome_bytes(outcome),
             _ => 0,
         }
 }

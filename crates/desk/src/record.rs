@@ -11,12 +11,17 @@ use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use std::{
     os::fd::OwnedFd,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 
 /// Lines that wait to be written; beyond that, they are left out and that is said.
 const LINES_MAX: usize = 4096;
+/// The same in bytes: code and output may be long.
+const LINES_BYTES_MAX: usize = 64 << 20;
 /// Executions that the journal keeps.
 const RUNS_MAX: u32 = 100_000;
 
@@ -31,6 +36,16 @@ enum Written {
     Ends(Box<Outcome>),
 }
 
+impl Written {
+    /// About how much memory it takes, in bytes.
+    fn bytes(&self) -> usize {
+        match self {
+            Written::Begins(begin) => begin.code.len(),
+            Written::Ends(outcome) => crate::log::outcome_bytes(outcome),
+        }
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -40,6 +55,8 @@ pub(crate) struct Record {
     pub journal: Option<Journal>,
     server: String,
     lines: Mutex<Option<mpsc::Sender<Written>>>,
+    /// Bytes of lines that wait.
+    waiting: Arc<AtomicUsize>,
     writer: Mutex<Option<JoinHandle<()>>>,
     _lock: Option<ServerLock>,
 }
@@ -51,6 +68,7 @@ impl Record {
             journal: None,
             server: String::new(),
             lines: Mutex::default(),
+            waiting: Arc::default(),
             writer: Mutex::default(),
             _lock: None,
         }
@@ -75,11 +93,13 @@ impl Record {
             tracing::warn!(%error, "cannot lock: what runs now will not be called lost after a crash");
         }
         let (sender, lines) = mpsc::channel(LINES_MAX);
-        let writer = tokio::spawn(write(journal.clone(), lines));
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let writer = tokio::spawn(write(journal.clone(), lines, waiting.clone()));
         Record {
             journal: Some(journal),
             server,
             lines: Mutex::new(Some(sender)),
+            waiting,
             writer: Mutex::new(Some(writer)),
             _lock: lock.ok(),
         }
@@ -110,9 +130,13 @@ impl Record {
     }
 
     fn write(&self, line: Written) {
-        if let Some(lines) = &*lock(&self.lines)
-            && lines.try_send(line).is_err()
-        {
+        let bytes = line.bytes();
+        let Some(lines) = &*lock(&self.lines) else { return };
+        // What is longer than all that may wait is written where nothing else waits.
+        let before = self.waiting.fetch_add(bytes, Ordering::AcqRel);
+        let fits = before == 0 || before + bytes <= LINES_BYTES_MAX;
+        if !fits || lines.try_send(line).is_err() {
+            self.waiting.fetch_sub(bytes, Ordering::AcqRel);
             tracing::warn!("the journal is too slow: a line is left out");
         }
     }
@@ -130,13 +154,15 @@ impl Record {
     }
 }
 
-async fn write(journal: Journal, mut lines: mpsc::Receiver<Written>) {
+async fn write(journal: Journal, mut lines: mpsc::Receiver<Written>, waiting: Arc<AtomicUsize>) {
     let mut failing = false;
     while let Some(line) = lines.recv().await {
+        let bytes = line.bytes();
         let written = match line {
             Written::Begins(begin) => journal.run_begins(&begin).await,
             Written::Ends(outcome) => journal.run_ends(&outcome).await,
         };
+        waiting.fetch_sub(bytes, Ordering::AcqRel);
         match written {
             Ok(()) => failing = false,
             Err(error) if !failing => {

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 use tokio::time::Instant;
+use tracing::Instrument;
 
 /// How long an execution can be read after its end, and how much of them.
 const KEPT_FOR: Duration = Duration::from_secs(600);
@@ -112,7 +113,7 @@ impl Desk {
         self.metrics().start_seconds.observe(holds.turn.since.elapsed().as_secs_f64());
         self.runs().add(run.clone());
         let (desk, kept) = (self.clone(), run.clone());
-        tokio::spawn(async move {
+        let task = async move {
             desk.record().begins(&kept, &holds.line);
             let context = execution.context();
             let outcome = kept.follow(&mut execution).await;
@@ -121,7 +122,9 @@ impl Desk {
                 None => execution.outcome().await,
             };
             desk.settle(&kept, outcome, context, holds).await;
-        });
+        };
+        tracing::debug!(execution = %run.id, sandbox = ?run.sandbox, "began");
+        tokio::spawn(task.in_current_span());
         run
     }
 

@@ -11,6 +11,8 @@ use std::{
 
 /// How long a sandbox may be kept without being used.
 const TTL_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Nobody should try again sooner.
+const RETRY_MIN: Duration = Duration::from_secs(1);
 /// What callers may note about one sandbox.
 const METADATA_MAX: usize = 64;
 const METADATA_BYTES_MAX: usize = 16 << 10;
@@ -75,7 +77,11 @@ impl Sandboxes {
         let all: usize = state.counts.values().sum();
         let own = state.counts.get(&caller.0).copied().unwrap_or_default();
         if own >= own_max || all >= all_max {
-            return Err(DeskError::SandboxesFull { count: own });
+            let its = |kept: &&Arc<Kept>| all >= all_max || kept.caller() == caller;
+            let first = state.kept.values().filter(its).map(|kept| kept.left()).min();
+            // Those that are made now may end at once.
+            let retry_after = first.unwrap_or_default().max(RETRY_MIN);
+            return Err(DeskError::SandboxesFull { count: own, retry_after });
         }
         state.counts.insert(caller.0.clone(), own + 1);
         Ok(())
@@ -177,7 +183,7 @@ impl Desk {
                 Ok(()) => return Ok(Reserved { desk: self, caller, kept: false }),
                 Err(full) => full,
             };
-            let own_are_too_many = matches!(full, DeskError::SandboxesFull { count } if count >= own_max);
+            let own_are_too_many = matches!(full, DeskError::SandboxesFull { count, .. } if count >= own_max);
             let of = own_are_too_many.then_some(caller);
             let spare = self.sandboxes().take_spare(Some(caller)).or_else(|| self.sandboxes().take_spare(of));
             self.sandboxes().destroy(spare.ok_or(full)?).await;

@@ -73,7 +73,7 @@ impl Side {
 }
 
 impl Row {
-    /// Reads `{"name":…,"unit":"ms","ours":SIDE,"peer":{"name":…,SIDE}|null,"ratio_max":N}`, or with `"max":N` or no target
+    /// Reads `{"name":…,"unit":"ms","ours":SIDE,"peer":{"name":…,SIDE}|null,"ratio_max":N,"plus":N}`, or with `"max":N` or no target
     /// instead of `ratio_max`; a side is `[…]` or `"samples":[…],"failures":N`. Rows that differ in their walls have
     /// `"wall":…`. A row that could not be measured has `"failed":"why"` instead of samples.
     pub fn from_json(line: &str) -> Result<Row> {
@@ -87,7 +87,7 @@ impl Row {
             ours: Side::from_json(&value["ours"]),
             peer: text(&peer["name"]).map(|name| Peer { name, side: Side::from_json(peer) }),
             target: match (value["ratio_max"].as_f64(), value["max"].as_f64()) {
-                (Some(ratio), None) => Target::Ratio(ratio, 0.0),
+                (Some(ratio), None) => Target::Ratio(ratio, value["plus"].as_f64().unwrap_or(0.0)),
                 (None, Some(most)) => Target::Most(most),
                 (None, None) => Target::None,
                 _ => bail!("a row has one target at most: {line}"),

@@ -100,7 +100,7 @@ pub async fn create(
     Extension(visitor): Extension<Visitor>,
     Only(sandbox): Only<String>,
     headers: HeaderMap,
-    Json { value, bytes }: Json<CommandBody>,
+    Json { value, bytes, .. }: Json<CommandBody>,
 ) -> Result<Response, Problem> {
     visitor.check(Scope::Execute)?;
     let place: SandboxId = id(&sandbox)?;
@@ -216,8 +216,8 @@ pub async fn write(
     body: Body,
 ) -> Result<StatusCode, Problem> {
     let run = find(&served, &visitor, (&sandbox, &command))?;
-    let bytes = whole(body, STDIN_BYTES_MAX).await?;
-    run.write_stdin(bytes, last.end).await?;
+    let body = whole(body, STDIN_BYTES_MAX).await?;
+    run.write_stdin(body.bytes, last.end).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -49,7 +49,7 @@ pub async fn create(
     Extension(visitor): Extension<Visitor>,
     Only(sandbox): Only<String>,
     headers: HeaderMap,
-    Json { value, bytes }: Json<ContextBody>,
+    Json { value, bytes, .. }: Json<ContextBody>,
 ) -> Result<Response, Problem> {
     visitor.check(Scope::Execute)?;
     let lease = served.desk.sandbox(&visitor, &id(&sandbox)?)?;
@@ -191,7 +191,7 @@ pub async fn execute(
     Extension(visitor): Extension<Visitor>,
     Only((sandbox, context)): Only<(String, String)>,
     headers: HeaderMap,
-    Json { value, bytes }: Json<CodeBody>,
+    Json { value, bytes, .. }: Json<CodeBody>,
 ) -> Result<Response, Problem> {
     visitor.check(Scope::Execute)?;
     let (sandbox, id) = ids(&sandbox, &context)?;

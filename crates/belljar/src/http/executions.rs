@@ -130,7 +130,7 @@ pub async fn create(
     Extension(visitor): Extension<Visitor>,
     Only(()): Only<()>,
     headers: HeaderMap,
-    Json { value, bytes }: Json<OneShot>,
+    Json { value, bytes, .. }: Json<OneShot>,
 ) -> Result<Response, Problem> {
     visitor.check(Scope::Execute)?;
     let detached = value.detached;

@@ -1,7 +1,7 @@
 //! Takes connections, no more than there is room for and only from clients that do not dawdle, until it is told to stop.
 
 use super::{
-    doors::{Came, Doors, Owner, Stream},
+    doors::{Came, Doors, Owner},
     routes::router,
     served::Served,
 };
@@ -14,6 +14,7 @@ use hyper_util::{
 };
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpSocket},
     sync::Semaphore,
 };
@@ -108,11 +109,67 @@ pub async fn listen(
     }
 }
 
-fn connect(
-    stream: Stream,
+fn connect<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
     service: axum::Router,
-) -> http1::Connection<TokioIo<Stream>, TowerToHyperService<axum::Router>> {
+) -> http1::Connection<TokioIo<S>, TowerToHyperService<axum::Router>> {
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_buf_size(HEAD_BYTES);
     builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::time::Instant;
+
+    const ASK: &str = "GET /here HTTP/1.1\r\nhost: here\r\n\r\n";
+
+    /// What the server says to a client that sends these, each after a pause, and then nothing; and after how long the
+    /// connection is closed.
+    async fn told(pieces: &[String], pause: Duration) -> (String, Duration) {
+        let service = axum::Router::new().route("/here", axum::routing::get(async || "here"));
+        let (mut client, server) = tokio::io::duplex(1 << 20);
+        let serving = tokio::spawn(async move { connect(server, service).await });
+        let began = Instant::now();
+        for piece in pieces {
+            if client.write_all(piece.as_bytes()).await.is_err() {
+                break;
+            }
+            tokio::time::sleep(pause).await;
+        }
+        let mut said = Vec::new();
+        client.read_to_end(&mut said).await.unwrap();
+        let _ = serving.await;
+        (String::from_utf8(said).unwrap(), began.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_says_nothing_is_left() {
+        let (said, took) = told(&[], Duration::ZERO).await;
+        assert_eq!((said.as_str(), took.as_secs()), ("", HEAD_TIME.as_secs()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_says_it_drop_by_drop_is_left() {
+        let drops: Vec<String> = ASK.chars().map(String::from).collect();
+        let (said, took) = told(&drops, Duration::from_secs(2)).await;
+        assert!(said.is_empty() && took <= HEAD_TIME + Duration::from_secs(4), "{said} {took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_asks_nothing_more_is_left() {
+        let asks = [ASK.to_owned(), ASK.to_owned()];
+        let (said, took) = told(&asks, Duration::from_secs(10)).await;
+        assert_eq!(said.matches("200 OK").count(), 2, "{said}");
+        assert_eq!(took, Duration::from_secs(10) + HEAD_TIME);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_shouts_is_refused() {
+        let ask = ASK.replace("\r\n\r\n", &format!("\r\nx-loud: {}\r\n\r\n", "a".repeat(2 * HEAD_BYTES)));
+        let (said, _) = told(&[ask], Duration::ZERO).await;
+        assert!(said.starts_with("HTTP/1.1 431 "), "{said}");
+    }
 }

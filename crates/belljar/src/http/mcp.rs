@@ -5,7 +5,7 @@
 //! nothing but its streams: what lasts is in sandboxes.
 
 use super::{
-    body::{JSON_BYTES_MAX, whole},
+    body::{JSON_BYTES_MAX, Whole, whole},
     problem::Problem,
     served::Served,
 };
@@ -83,7 +83,7 @@ pub async fn answer(
     visitor.check(Scope::Execute)?;
     let sessions = served.mcp.sessions(visitor.caller());
     let (head, body) = request.into_parts();
-    let body = whole(body, JSON_BYTES_MAX).await?;
+    let Whole { bytes, room: _room } = whole(body, JSON_BYTES_MAX).await?;
     let begins = !head.headers.contains_key(SESSION_ID);
     if begins && sessions.sessions.read().await.len() >= SESSIONS_MAX {
         let what = format!("begin another session: there are {SESSIONS_MAX} already");
@@ -93,6 +93,6 @@ pub async fn answer(
     let shared = served.mcp.shared.clone();
     let handler = move || Ok(over_http(shared.clone(), Whose::Each));
     let service = StreamableHttpService::new(handler, sessions, served.mcp.config());
-    let response = service.handle(Request::from_parts(head, Full::new(body))).await;
+    let response = service.handle(Request::from_parts(head, Full::new(bytes))).await;
     Ok(response.map(Body::new))
 }

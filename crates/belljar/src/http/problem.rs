@@ -74,6 +74,12 @@ impl Problem {
         self
     }
 
+    /// The same with the time after which another try may succeed.
+    pub fn retry_after(mut self, after: Duration) -> Problem {
+        self.0.retry_after = Some(after);
+        self
+    }
+
     /// For programs: a word that never changes.
     #[cfg(test)]
     pub fn code(&self) -> &str {

@@ -10,6 +10,7 @@ use axum::{
 };
 use interpreter::random_bits;
 use std::time::Instant;
+use tracing::Instrument;
 
 /// The header.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -20,7 +21,9 @@ pub async fn name(request: Request, next: Next) -> Response {
     let id = given(&request).unwrap_or_else(|| format!("req_{:032x}", random_bits()));
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let began = Instant::now();
-    let mut response = next.run(request).await;
+    // Whatever is logged on its behalf names it, also by tasks that outlive it.
+    let span = tracing::info_span!("request", id);
+    let mut response = next.run(request).instrument(span).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let headers = std::mem::take(response.headers_mut());
         response = problem.respond(&id);

@@ -70,7 +70,7 @@ pub async fn create(
     Extension(visitor): Extension<Visitor>,
     Only(()): Only<()>,
     headers: HeaderMap,
-    Json { value, bytes }: Json<SandboxBody>,
+    Json { value, bytes, .. }: Json<SandboxBody>,
 ) -> Result<Response, Problem> {
     visitor.check(Scope::Execute)?;
     let new = value.request(&served)?;

@@ -77,7 +77,7 @@ mod tests {
     fn waiting_is_not_an_error_of_ours() {
         let rows = [
             (DeskError::TooFast { retry_after: Duration::ZERO }, 429),
-            (DeskError::SandboxesFull { count: 3 }, 429),
+            (DeskError::SandboxesFull { count: 3, retry_after: Duration::ZERO }, 429),
             (DeskError::Closing, 503),
             (DeskError::NotTheSame, 422),
             (Error::CpuUnmeasured.into(), 422),

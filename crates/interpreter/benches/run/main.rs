@@ -1,7 +1,7 @@
 //! How fast sandboxes, contexts and executions are, in process: one row of JSON a line, read by `cargo xtask bench`.
 //!
-//! Words select rows by their names; `walls SAMPLES [SUBJECT…]` measures every kind of wall instead (`walls`). A row that
-//! cannot be measured says why instead of numbers. Judging and printing are left to xtask.
+//! Words select rows by their names; `walls SAMPLES [SUBJECT…]` measures every kind of wall instead (`walls`), and `serve
+//! ADDRESS SAMPLES` a server that runs there (`serve`). A row that cannot be measured says why instead of numbers. Judging and printing are left to xtask.
 
 #[path = "../../tests/shared/containers.rs"]
 mod containers;
@@ -10,6 +10,7 @@ mod peer;
 mod plain;
 mod row;
 mod scene;
+mod serve;
 #[path = "../../tests/shared/subject.rs"]
 mod subject;
 mod walls;
@@ -40,6 +41,12 @@ fn main() {
     {
         let samples = samples.parse().expect("a number of samples follows `walls`");
         return runtime.block_on(walls::measure(samples, subjects));
+    }
+    if let [serve, address, samples] = wanted.as_slice()
+        && serve == "serve"
+    {
+        let samples = samples.parse().expect("a number of samples follows the address");
+        return runtime.block_on(serve::measure(address, samples));
     }
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|word| name.contains(word.as_str()));
     let print = |name, unit, goal, measured| {

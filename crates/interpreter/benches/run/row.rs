@@ -68,6 +68,8 @@ pub struct Head<'a> {
 pub enum Goal {
     /// Our median over the peer's.
     RatioMax(f64),
+    /// Our median at most so many times the peer's, plus so much in the row's unit.
+    RatioPlus(f64, f64),
     /// Our median, in the row's unit.
     Max(f64),
 }
@@ -77,6 +79,10 @@ pub fn print(head: &Head, measured: Measured) {
     let mut row = json!({ "wall": head.wall, "name": head.name, "unit": head.unit });
     match head.goal {
         Some(Goal::RatioMax(ratio)) => row["ratio_max"] = ratio.into(),
+        Some(Goal::RatioPlus(ratio, plus)) => {
+            row["ratio_max"] = ratio.into();
+            row["plus"] = plus.into();
+        }
         Some(Goal::Max(most)) => row["max"] = most.into(),
         None => {}
     }

@@ -65,12 +65,12 @@ impl Scene {
         SandboxRequest { template: Some(self.template.to_owned()), ..SandboxRequest::default() }
     }
 
-    /// A shelf with one warm sandbox, from which [`Scene::create`] and [`Scene::fresh`] take as long as it lives.
+    /// A shelf with so many warm sandboxes, from which [`Scene::create`] and [`Scene::fresh`] take as long as it lives.
     ///
     /// # Errors
     /// A request that cannot be.
-    pub fn keep_warm(&self) -> Result<Warm, String> {
-        self.interpreter.keep_warm(self.request(), 1).map_err(cannot)
+    pub fn keep_warm(&self, count: usize) -> Result<Warm, String> {
+        self.interpreter.keep_warm(self.request(), count).map_err(cannot)
     }
 
     /// Wall time in milliseconds from the request for a sandbox until its guest has greeted. The sandbox is destroyed

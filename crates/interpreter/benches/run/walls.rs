@@ -66,7 +66,7 @@ impl Kind {
                 stage.scene.fresh(work.code, work.prints).await?;
             }
             self.print_turns("no pool", &stage, None).await;
-            let warm = stage.scene.keep_warm()?;
+            let warm = stage.scene.keep_warm(1)?;
             self.print_turns("from the pool", &stage, Some(&warm)).await;
             drop(warm);
             if work.suffix.is_empty() {

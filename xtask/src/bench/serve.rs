@@ -1,0 +1,94 @@
+//! `cargo xtask bench serve`: what HTTP costs. Starts a server with warm sandboxes; the bench program of the interpreter
+//! asks it and does the same in process, in turns.
+
+use super::options::parse;
+use super::{data_dir, host, in_process, rows, show};
+use crate::command::{cargo, run as run_command, target_dir};
+use anyhow::{Context, Result, bail};
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// As the bench program expects.
+const WARM: &str = "4";
+const SAMPLES: usize = 200;
+/// What a server needs of a data folder; its journal is its own.
+const SHOWN: [&str; 3] = ["templates", "drivers", "tools"];
+
+/// Runs both rows, prints the table; `--check` fails when the target is missed.
+pub fn run(words: &[&str]) -> Result<()> {
+    let options = parse(words, &["--json", "--check", "--samples"])?;
+    run_command(cargo(&["build", "--release", "--locked", "--package", "belljar"]))?;
+    let target = target_dir()?;
+    let data_dir = data_dir(&target);
+    let mut build = Command::new(target.join("release/belljar"));
+    build.args(["template", "build", "python"]).env("BELLJAR_DATA_DIR", &data_dir);
+    run_command(build)?;
+    let server = Server::start(&target.join("release/belljar"), &data_dir)?;
+    let mut command = in_process("belljar-interpreter", "run", &data_dir);
+    command.args(["serve", &server.address, &options.samples.unwrap_or(SAMPLES).to_string()]);
+    let rows = rows(command)?;
+    drop(server);
+    show(&rows, &host::describe(), &options)?;
+    let missed: Vec<&str> = rows.iter().filter(|row| !row.is_met()).map(|row| row.name.as_str()).collect();
+    match options.check && !missed.is_empty() {
+        true => bail!("targets missed: {}", missed.join("; ")),
+        false => Ok(()),
+    }
+}
+
+/// A server with a data folder of its own.
+struct Server {
+    child: Child,
+    address: String,
+    _folder: Folder,
+}
+
+impl Server {
+    fn start(belljar: &Path, data_dir: &Path) -> Result<Server> {
+        let folder = Folder::new(data_dir)?;
+        let mut command = Command::new(belljar);
+        command.arg("--data-dir").arg(&folder.0);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--template", "python", "--warm", WARM]);
+        // As servers run, but for a terminal that would have to show every request.
+        command.env("BELLJAR_LOG", "warn").stdin(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().context("start the server")?;
+        let mut lines = BufReader::new(child.stderr.take().context("read what it says")?).lines();
+        let address = loop {
+            let line = lines.next().context("the server ended")??;
+            if let Some(rest) = line.strip_prefix("listening on http://") {
+                break rest.split(' ').next().unwrap_or_default().to_owned();
+            }
+            eprintln!("{line}");
+        };
+        std::thread::spawn(move || lines.map_while(|line| line.ok()).for_each(|line| eprintln!("{line}")));
+        Ok(Server { child, address, _folder: folder })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Removed on drop.
+struct Folder(std::path::PathBuf);
+
+impl Folder {
+    fn new(data_dir: &Path) -> Result<Folder> {
+        let path = std::env::temp_dir().join(format!("belljar-bench-{}", std::process::id()));
+        std::fs::create_dir(&path).with_context(|| format!("make {}", path.display()))?;
+        for name in SHOWN {
+            std::os::unix::fs::symlink(data_dir.join(name), path.join(name)).context("link a folder")?;
+        }
+        Ok(Folder(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

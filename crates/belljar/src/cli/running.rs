@@ -23,7 +23,7 @@ use tokio::net::UnixStream;
 /// The socket, in the data folder.
 pub const SOCKET: &str = "server.sock";
 /// How long a server may take to say what it is.
-const ANSWER_TIME: Duration = Duration::from_secs(1);
+const ANSWER_TIME: Duration = Duration::from_secs(5);
 /// Longest line of an event, in bytes.
 const LINE_BYTES_MAX: usize = 256 << 20;
 

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What may be below a data folder that nobody serves.
-const KEPT: [&str; 8] = [
+const KEPT: [&str; 9] = [
     "templates",
     "drivers",
     "tools",
     "servers",
+    "server.sock",
     "journal.sqlite",
     "journal.sqlite-shm",
     "journal.sqlite-wal",

@@ -12,7 +12,11 @@ use interpreter::{
 };
 use protocol::{ContextId, Language, Limits, SandboxId};
 use std::{sync::Arc, time::Duration};
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
+use tracing::Instrument;
 
 /// Standard input that waits for its command, in pieces.
 const STDIN_PIECES: usize = 4;
@@ -114,7 +118,8 @@ impl Desk {
                 let lease = self.sandbox(visitor, &sandbox)?;
                 let context = lease.context(&context)?;
                 let turn = self.turn_in(visitor, &lease).await?;
-                self.execute_in(turn, lease, context, request).await
+                let desk = self.clone();
+                wanted(async move { desk.execute_in(turn, lease, context, request).await }).await
             }
         }
     }
@@ -177,7 +182,8 @@ impl Desk {
     ) -> Result<Arc<Run>, DeskError> {
         let lease = self.sandbox(visitor, sandbox)?;
         let turn = self.turn_in(visitor, &lease).await?;
-        self.command_in(turn, lease, request, open).await
+        let desk = self.clone();
+        wanted(async move { desk.command_in(turn, lease, request, open).await }).await
     }
 
     /// The same in its turn. To be waited for: half a beginning cannot be undone.
@@ -259,6 +265,20 @@ impl Desk {
         }
         Ok(sandbox)
     }
+}
+
+/// Begins by a task of its own, which half undone would not be; kills what nobody waits for any more.
+async fn wanted(
+    begin: impl Future<Output = Result<Arc<Run>, DeskError>> + Send + 'static,
+) -> Result<Arc<Run>, DeskError> {
+    let (sender, begun) = oneshot::channel();
+    let task = async move {
+        if let Err(Ok(unwanted)) = sender.send(begin.await) {
+            unwanted.kill().await;
+        }
+    };
+    tokio::spawn(task.in_current_span());
+    begun.await.unwrap_or(Err(DeskError::Closing))
 }
 
 fn line_of(program: &Program) -> String {

@@ -1,12 +1,42 @@
 //! Executions: read from any place, made once, written down, ended with their server.
 
-use crate::scene::{fresh, open, sandbox, simple};
-use desk::{Made, Repeat, Visitor};
+use crate::scene::{begin, fresh, open, sandbox, simple};
+use desk::{Made, Repeat, Visitor, Work};
 use interpreter::{CommandRequest, Program};
 use journal::Journal;
 use protocol::{EventKind, Status};
+use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::{Duration, Instant};
+
+#[tokio::test]
+async fn who_goes_away_while_it_begins_leaves_nothing_running() {
+    let (desk, _) = simple().await;
+    let visitor = Visitor::local();
+    let (sandbox, context) = sandbox(&desk, &visitor, Duration::from_secs(60)).await;
+    let hang = || begin("hang", Work::Context(sandbox.clone(), context.clone()));
+    // After one poll it is somewhere between its turn and its first event.
+    for polls in 1..6 {
+        let mut begun = Box::pin(desk.execute(&visitor, hang()));
+        for _ in 0..polls {
+            let polled = std::future::poll_fn(|cx| Poll::Ready(begun.as_mut().poll(cx))).await;
+            if let Poll::Ready(run) = polled {
+                run.unwrap().interrupt();
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(begun);
+        for _ in 0..200 {
+            if desk.queue_state().admitted == 1 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(desk.queue_state().admitted, 1, "the sandbox alone, after {polls} polls");
+    }
+}
 
 #[tokio::test]
 async fn events_are_kept_and_joined() {

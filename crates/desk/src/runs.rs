@@ -14,7 +14,7 @@ use tracing::Instrument;
 /// How long an execution can be read after its end, and how much of them.
 const KEPT_FOR: Duration = Duration::from_secs(600);
 const KEPT_MAX: usize = 4096;
-const KEPT_BYTES_MAX: usize = 256 << 20;
+const KEPT_BYTES_MAX: usize = 128 << 20;
 
 /// All that run or ended lately.
 #[derive(Default)]

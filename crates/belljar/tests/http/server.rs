@@ -143,7 +143,13 @@ impl Drop for Server {
 pub fn client() -> Client {
     // Also a client that encrypts nothing wants to know how it would.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().expect("a client")
+    // One time for everything: not half of it for bytes that a busy server reads late.
+    Client::builder()
+        .no_proxy()
+        .tcp_user_timeout(None)
+        .timeout(Duration::from_secs(60))
+        .build()
+        .expect("a client")
 }
 
 /// A data folder with the templates of everybody, and nothing else.

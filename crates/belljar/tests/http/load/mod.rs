@@ -17,8 +17,9 @@ use tokio::task::JoinSet;
 
 /// How long after the end of the time the last answers may take: the longest wait, and what runs then.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The server's memory, in KiB: what it keeps of old executions, and as much again.
-const MEMORY_KIB_MAX: u64 = 512 << 10;
+/// The server's memory, in KiB: bodies (256 MiB), what is kept of old executions (128), what waits for the journal (64), and
+/// what threads of the allocator hold between them.
+const MEMORY_KIB_MAX: u64 = 768 << 10;
 /// Descriptors that a server may have opened for good under load: connections to its journal.
 const DESCRIPTORS_MORE: usize = 32;
 const OPTIONS: [&str; 10] =

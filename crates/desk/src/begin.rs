@@ -267,14 +267,14 @@ impl Desk {
     }
 }
 
-/// Begins by a task of its own, which half undone would not be; kills what nobody waits for any more.
+/// Begins by a task of its own, which half undone would not be; interrupts what nobody waits for any more.
 async fn wanted(
     begin: impl Future<Output = Result<Arc<Run>, DeskError>> + Send + 'static,
 ) -> Result<Arc<Run>, DeskError> {
     let (sender, begun) = oneshot::channel();
     let task = async move {
         if let Err(Ok(unwanted)) = sender.send(begin.await) {
-            unwanted.kill().await;
+            unwanted.interrupt();
         }
     };
     tokio::spawn(task.in_current_span());

@@ -32,7 +32,7 @@ pub struct ServeArgs {
     /// A name under which this server is known (repeatable)
     #[arg(long, value_name = "NAME")]
     allow_host: Vec<String>,
-    /// An origin whose pages may call this server, such as https://app.example (repeatable)
+    /// An origin whose pages may call this server, with its scheme (repeatable)
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<String>,
     /// What code may do whose request does not say: open, standard, strict, or a policy's TOML file

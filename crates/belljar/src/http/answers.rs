@@ -1,6 +1,7 @@
 //! Answers: a question for a model, which runs code here to find the answer.
 
 use super::{
+    address::Only,
     body::Json,
     executions::GivenFile,
     headers::Wishes,
@@ -134,12 +135,12 @@ impl QuestionBody {
     post, path = "/v1/answers", tag = "answers", request_body = QuestionBody,
     responses(
         (status = 200, description = "It has ended", body = Answer),
-        (status = "default", description = "It was not asked", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn create(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
+    Only(()): Only<()>,
     headers: HeaderMap,
     Json { value, .. }: Json<QuestionBody>,
 ) -> Result<Response, Problem> {
@@ -239,12 +240,12 @@ impl From<Answer> for Interpreted {
     post, path = "/interpret", tag = "answers", request_body = Interpret,
     responses(
         (status = 200, description = "What became of it", body = Interpreted),
-        (status = "default", description = "It was not asked", body = super::problem::Details, content_type = "application/problem+json"),
     )
 )]
 pub async fn interpret(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
+    Only(()): Only<()>,
     Json { value, .. }: Json<Interpret>,
 ) -> Result<axum::Json<Interpreted>, Problem> {
     check(&visitor)?;

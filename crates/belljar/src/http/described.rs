@@ -152,12 +152,13 @@ fn applies(place: Where, path: &str, operation: &Operation) -> bool {
     };
     match place {
         Where::All => true,
-        Where::Known => path.starts_with("/v1/") || path == "/metrics",
+        Where::Known => path.starts_with("/v1/") || ["/metrics", "/interpret"].contains(&path),
         Where::Named => {
             let names = ["cursor", "Idempotency-Key"];
-            path.contains('{') || parameters().any(|parameter| names.contains(&parameter.name.as_str()))
+            let continued = path == "/v1/answers";
+            continued || path.contains('{') || parameters().any(|parameter| names.contains(&parameter.name.as_str()))
         }
-        Where::InSandbox => path.contains("{sandbox}"),
+        Where::InSandbox => path.contains("{sandbox}") || path == "/v1/answers",
         Where::Files => path.contains("/files"),
         Where::Fed => body.is_some(),
         Where::FedJson => body.is_some_and(|body| body.content.contains_key("application/json")),

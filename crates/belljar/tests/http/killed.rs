@@ -65,11 +65,16 @@ async fn nothing_of_a_killed_server_is_left_and_what_ran_is_lost() {
     for round in 0..ROUNDS {
         let ids = begin(&server).await;
         recorded(&server, &ids).await;
+        let (_, kept) = server.get("/v1/sandboxes").await;
+        // An ordinary user may have been given no control group.
+        let walls = kept["items"][0]["isolation"]["walls"].as_array().cloned().unwrap_or_default();
+        let grouped = walls.contains(&json!("cgroup"));
         let others = [0, 1, 2].map(|_| tokio::spawn(disturb(server.address.clone())));
         // Not a wait for anything: each round ends at another moment of what goes on.
         tokio::time::sleep(Duration::from_millis(round * 37)).await;
         let running = Traces::of(server.child.id(), server.folder.path());
-        assert!(running.processes.len() >= 6 && !running.groups.is_empty(), "{running:#?}");
+        assert!(running.processes.len() >= 6, "{running:#?}");
+        assert!(!running.groups.is_empty() || !grouped, "{running:#?}");
         server.child.kill().unwrap();
         server.child.wait().unwrap();
         running.gone().await;
@@ -83,9 +88,9 @@ async fn nothing_of_a_killed_server_is_left_and_what_ran_is_lost() {
         let folder = std::mem::replace(&mut server.folder, tempfile::tempdir().unwrap());
         server = Server::start_in(folder, &["--sandboxes", "20"]);
         let list = recorded(&server, &lost).await;
-        let not: Vec<&String> =
-            lost.iter().filter(|id| status(&list, id).as_deref() != Some("lost")).collect();
-        assert!(not.is_empty(), "round {round}: {not:?} of {list}");
+        for id in &lost {
+            assert_eq!(status(&list, id).as_deref(), Some("lost"), "round {round}: {id} of {list}");
+        }
         assert_eq!(server.locks(), 1, "round {round}: only the one that lives has a lock");
         let (_, outcome) = server.post("/v1/executions", json!({"code": "print(1)"})).await;
         assert_eq!(outcome["stdout"], "1\n", "round {round}: {outcome}");

@@ -272,13 +272,21 @@ async fn wanted(
     begin: impl Future<Output = Result<Arc<Run>, DeskError>> + Send + 'static,
 ) -> Result<Arc<Run>, DeskError> {
     let (sender, begun) = oneshot::channel();
-    let task = async move {
-        if let Err(Ok(unwanted)) = sender.send(begin.await) {
+    let task = async move { drop(sender.send(begin.await.map(|run| Begun(Some(run))))) };
+    tokio::spawn(task.in_current_span());
+    let mut begun = begun.await.unwrap_or(Err(DeskError::Closing))?;
+    begun.0.take().ok_or(DeskError::Closing)
+}
+
+/// A run that nobody has taken yet. It may also be dropped on its way to whoever waited.
+struct Begun(Option<Arc<Run>>);
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        if let Some(unwanted) = &self.0 {
             unwanted.interrupt();
         }
-    };
-    tokio::spawn(task.in_current_span());
-    begun.await.unwrap_or(Err(DeskError::Closing))
+    }
 }
 
 fn line_of(program: &Program) -> String {

@@ -156,7 +156,9 @@ fn applies(place: Where, path: &str, operation: &Operation) -> bool {
         Where::Named => {
             let names = ["cursor", "Idempotency-Key"];
             let continued = path == "/v1/answers";
-            continued || path.contains('{') || parameters().any(|parameter| names.contains(&parameter.name.as_str()))
+            continued
+                || path.contains('{')
+                || parameters().any(|parameter| names.contains(&parameter.name.as_str()))
         }
         Where::InSandbox => path.contains("{sandbox}") || path == "/v1/answers",
         Where::Files => path.contains("/files"),

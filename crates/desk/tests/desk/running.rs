@@ -34,7 +34,9 @@ async fn who_goes_away_while_it_begins_leaves_nothing_running() {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        assert_eq!(desk.queue_state().admitted, 1, "the sandbox alone, after {polls} polls");
+        let runs = desk.list_runs(&visitor, |_| true, None, 100).items;
+        let ends: Vec<_> = runs.iter().map(|run| run.outcome().map(|outcome| outcome.status)).collect();
+        assert_eq!(desk.queue_state().admitted, 1, "the sandbox alone, after {polls} polls: {ends:?}");
     }
 }
 

@@ -86,6 +86,8 @@ impl Running {
             "env": env, "backend": backend,
             "require": order.require,
         });
+        // The connection has to notice that the answer before has ended.
+        self.sender.ready().await.ok()?;
         let response = self.sender.send_request(request(Method::POST, "/v1/executions", &body)).await.ok()?;
         if response.status() != StatusCode::OK {
             return None;

@@ -131,6 +131,7 @@ async fn run(args: &ServeArgs, site: &Site, access: Access, rules: Rules) -> Don
     };
     let mcp = open_mcp(site, desk.clone(), room.clone(), &models)?;
     let shared = Shared { desk, mcp, models, keys: access.keys, gate, open: access.open, room };
+    let doors = Doors::open(listener, &site.data_dir()?.join(running::SOCKET));
     crate::render::tell(&format!("listening on http://{place} (reference: http://{place}/docs)\n"))?;
     let (counted, mut stop) = watch::channel(0);
     let mut hurry = counted.subscribe();
@@ -142,7 +143,6 @@ async fn run(args: &ServeArgs, site: &Site, access: Access, rules: Rules) -> Don
     let stop = async move { drop(stop.wait_for(|count| *count >= 1).await) };
     let hurry = async move { drop(hurry.wait_for(|count| *count >= 2).await) };
     let bounds = http::Bounds { connections, grace: Duration::from_secs(args.grace) };
-    let doors = Doors::open(listener, &site.data_dir()?.join(running::SOCKET));
     http::listen(doors, Served::new(shared), bounds, stop, hurry).await;
     Ok(())
 }

@@ -10,6 +10,8 @@ use axum::{
 use desk::Visitor;
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+/// What proxies add about whom they speak for.
+const PROXIES_SAY: [&str; 4] = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
 
 /// Finds out who it is, counts the request, and turns strangers away.
 pub async fn recognise(State(served): State<Served>, mut request: Request, next: Next) -> Response {
@@ -37,12 +39,17 @@ fn visitor(served: &Served, headers: &HeaderMap, owner: bool) -> Result<Visitor,
                 Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "keys", "look at keys now"))
             }
         },
-        None if served.open || owner => Ok(Visitor::local()),
+        None if owner || served.open && !was_passed_on(headers) => Ok(Visitor::local()),
         None => {
             let hint = "send a key as `Authorization: Bearer KEY` or `X-API-Key: KEY`; `belljar key create` makes one";
             Err(stranger("answer without a key").hint(hint))
         }
     }
+}
+
+/// Whether a proxy passed the request on: then it need not come from this machine, whatever its connection says.
+fn was_passed_on(headers: &HeaderMap) -> bool {
+    PROXIES_SAY.iter().any(|name| headers.contains_key(*name))
 }
 
 /// What stands where a key is sent, whatever it is.

@@ -123,3 +123,20 @@ async fn strangers_pages_are_turned_away() {
     let asks = asks.header("access-control-request-method", "POST").send().await.unwrap();
     assert!(asks.status() == 204 && asks.headers().contains_key("access-control-allow-methods"));
 }
+
+#[tokio::test]
+async fn what_a_proxy_passes_on_needs_a_key() {
+    let Some(server) = Server::start(&["--warm", "0"]) else { return };
+    let (status, _) = server.get("/v1/sandboxes").await;
+    assert_eq!(status, 200, "from this machine");
+    let key = text(&key(server.folder.path(), &["create", "ada", "--json"]), "key");
+    for (name, value) in
+        [("X-Forwarded-For", "203.0.113.7"), ("Forwarded", "for=203.0.113.7"), ("Via", "1.1 p")]
+    {
+        let ask = || server.request(Method::GET, "/v1/sandboxes").header(name, value);
+        let (status, problem) = json(ask().send().await.unwrap()).await;
+        assert_eq!((status, problem["code"].as_str()), (401, Some("unauthorized")), "{name}: {problem}");
+        let (status, _) = json(ask().bearer_auth(&key).send().await.unwrap()).await;
+        assert_eq!(status, 200, "{name}");
+    }
+}

@@ -30,6 +30,19 @@ pub struct File {
     pub bytes: Bytes,
 }
 
+impl File {
+    /// Writes all of these.
+    ///
+    /// # Errors
+    /// When one cannot be written; those before it are there.
+    pub async fn write_all(sandbox: &Sandbox, files: &[File]) -> Result<(), interpreter::Error> {
+        for file in files {
+            sandbox.files().write(&file.path, &file.bytes[..], 0o644).await?;
+        }
+        Ok(())
+    }
+}
+
 /// A sandbox for one run.
 #[derive(Debug)]
 pub struct Alone {
@@ -260,9 +273,7 @@ impl Desk {
         files: Vec<File>,
     ) -> Result<Arc<Sandbox>, DeskError> {
         let sandbox = self.interpreter().create_sandbox(turn.visitor.caller(), request).await?;
-        for file in files {
-            sandbox.files().write(&file.path, &file.bytes[..], 0o644).await?;
-        }
+        File::write_all(&sandbox, &files).await?;
         Ok(sandbox)
     }
 }

@@ -204,7 +204,7 @@ impl Desk {
     async fn begin_talk(&self, visitor: &Visitor, new: NewTalk) -> Result<Held, DeskError> {
         let NewTalk { model, mode, sandbox, room, files, policy, libraries } = new;
         if let Some(id) = &sandbox {
-            write(self.sandbox(visitor, id)?.sandbox(), &files).await?;
+            File::write_all(self.sandbox(visitor, id)?.sandbox(), &files).await?;
         }
         let named = files.iter().map(|file| (file.path.clone(), file.bytes.len() as u64)).collect();
         let place = Room { request: room.clone(), files, given: sandbox, lease: Mutex::default() };
@@ -240,7 +240,7 @@ impl Desk {
             None => {
                 let (sandbox, ttl, metadata) = (place.request.clone(), None, BTreeMap::new());
                 let lease = self.create_sandbox(visitor, NewSandbox { sandbox, ttl, metadata }).await?;
-                write(lease.sandbox(), &place.files).await?;
+                File::write_all(lease.sandbox(), &place.files).await?;
                 lease
             }
         };
@@ -248,13 +248,6 @@ impl Desk {
         *lock(&place.lease) = Some(lease);
         Ok(sandbox)
     }
-}
-
-async fn write(sandbox: &Sandbox, files: &[File]) -> Result<(), DeskError> {
-    for file in files {
-        sandbox.files().write(&file.path, &file.bytes[..], 0o644).await?;
-    }
-    Ok(())
 }
 
 fn no_sandbox(error: DeskError) -> NoSandbox {

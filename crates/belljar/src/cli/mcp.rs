@@ -2,7 +2,7 @@
 
 use super::failure::{Done, Failure};
 use super::live::failure;
-use super::options::SandboxArgs;
+use super::options::{SandboxArgs, TEMPLATE};
 use super::signals::{Came, Signals};
 use super::{Site, model, policy};
 use crate::mcp::{Setup, Shared, stdio};
@@ -16,8 +16,6 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The template that has what models expect.
-const TEMPLATE: &str = "code-interpreter";
 /// Calls that wait for their turn, and how long.
 const WAITING_MAX: usize = 64;
 const WAIT_MAX: Duration = Duration::from_secs(600);

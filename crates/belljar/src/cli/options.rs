@@ -7,6 +7,9 @@ use protocol::{Limits, Require, parse_size};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+/// The template that has what models expect: where a model, or a program for one, says nothing.
+pub const TEMPLATE: &str = "code-interpreter";
+
 /// How the sandbox shall be.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Sandbox")]

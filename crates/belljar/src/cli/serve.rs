@@ -2,7 +2,7 @@
 
 use super::failure::{Done, Failure, reason};
 use super::live::Live;
-use super::options::SandboxArgs;
+use super::options::{SandboxArgs, TEMPLATE};
 use super::{Site, key, log, model, policy, running};
 use crate::http::{self, Doors, Gate, Mcp, Models, Served, Shared};
 use crate::mcp;
@@ -11,14 +11,10 @@ use ::policy::Policy;
 use desk::{Ceiling, Desk, Keys, Machine, Settings};
 use interpreter::{Preload, SandboxRequest};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-
-/// The template that has what models expect.
-const TEMPLATE: &str = "code-interpreter";
 
 /// Serve code execution over HTTP.
 #[derive(Debug, clap::Args)]
@@ -185,7 +181,7 @@ async fn open_desk(args: &ServeArgs, site: &Site, room: &SandboxRequest, policy:
     let data_dir = site.data_dir()?;
     let journal = match args.no_journal {
         true => None,
-        false => Some(open_journal(&site.journal_path()?).await?),
+        false => Some(Journal::open(&site.journal_path()?).await.map_err(log::journal_failure)?),
     };
     let settings = interpreter::Settings {
         preload: Preload::Full,
@@ -207,10 +203,6 @@ async fn open_desk(args: &ServeArgs, site: &Site, room: &SandboxRequest, policy:
         warm: vec![(room.clone(), args.warm.into())],
     };
     Ok(Desk::open(interpreter, settings).await)
-}
-
-async fn open_journal(path: &Path) -> Done<Journal> {
-    Journal::open(path).await.map_err(log::journal_failure)
 }
 
 /// Lets this process have as many descriptors as it may; gives back how many connections fit.

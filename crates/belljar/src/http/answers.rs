@@ -5,6 +5,7 @@ use super::{
     body::Json,
     executions::GivenFile,
     headers::Wishes,
+    live::{encoded, told},
     problem::Problem,
     served::{Served, id, policy},
 };
@@ -12,17 +13,16 @@ use agent::{AskLimits, Mode};
 use axum::{
     Extension,
     extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response, Sse, sse},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
 };
 use desk::{Asked, DeskError, NewTalk, Question, Scope, Talk, Visitor};
 use futures_util::stream;
 use protocol::{Answer, Status};
 use serde::{Deserialize, Serialize};
-use std::{convert::Infallible, time::Duration};
+use std::time::Duration;
 use utoipa::ToSchema;
 
-const ALIVE_EVERY: Duration = Duration::from_secs(15);
 /// Longest time and most turns that a request may ask for.
 const DEADLINE_MAX: Duration = Duration::from_secs(3600);
 const TURNS_MAX: u32 = 100;
@@ -165,15 +165,9 @@ async fn end(asked: Asked) -> Result<Answer, Problem> {
 fn live(asked: Asked) -> Response {
     let events = stream::unfold((asked, 0_u64), |(mut asked, count)| async move {
         let event = asked.next().await?;
-        let json = serde_json::to_value(&event).unwrap_or_default();
-        let kind = json["type"].as_str().unwrap_or_default().to_owned();
-        let event = sse::Event::default().id(count.to_string()).event(kind).data(json.to_string());
-        Some((Ok::<_, Infallible>(event), (asked, count + 1)))
+        Some((encoded(count, &event), (asked, count + 1)))
     });
-    let alive = sse::KeepAlive::new().interval(ALIVE_EVERY);
-    let mut response = Sse::new(events).keep_alive(alive).into_response();
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    told(events)
 }
 
 /// A question in the simple form.

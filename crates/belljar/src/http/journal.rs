@@ -29,12 +29,7 @@ fn limit(part: &Part) -> Result<u32, Problem> {
 fn listed<T: serde::Serialize>(items: Vec<T>, limit: u32, id: impl Fn(&T) -> String) -> Response {
     let more = items.len() >= limit as usize;
     let next_cursor = items.last().filter(|_| more).map(id);
-    let items = serde_json::json!(items);
-    let mut list = serde_json::json!({ "items": items });
-    if let Some(next) = next_cursor {
-        list["next_cursor"] = next.into();
-    }
-    axum::Json(list).into_response()
+    axum::Json(List { items, next_cursor }).into_response()
 }
 
 /// Executions and commands, the newest first.

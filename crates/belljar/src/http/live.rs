@@ -7,7 +7,8 @@ use axum::{
     response::{IntoResponse, Response, Sse, sse},
 };
 use desk::{Events, Run};
-use futures_util::stream;
+use futures_util::{Stream, StreamExt, stream};
+use serde::Serialize;
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 /// The execution, in every answer about one.
@@ -73,19 +74,26 @@ fn live(run: Arc<Run>, wishes: &Wishes, plain: bool) -> Response {
             }
             return None;
         };
-        Some((Ok::<_, Infallible>(encoded(&event)), telling))
+        Some((encoded(event.seq, &event), telling))
     });
-    let alive = sse::KeepAlive::new().interval(ALIVE_EVERY);
-    let mut response = Sse::new(events).keep_alive(alive).into_response();
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let mut response = told(events);
     name(&run, &mut response);
     response
 }
 
-fn encoded(event: &protocol::Event) -> sse::Event {
+/// An event with its number, called by its `type`.
+pub fn encoded(seq: u64, event: &impl Serialize) -> sse::Event {
     let json = serde_json::to_value(event).unwrap_or_default();
     let kind = json["type"].as_str().unwrap_or_default().to_owned();
-    sse::Event::default().id(event.seq.to_string()).event(kind).data(json.to_string())
+    sse::Event::default().id(seq.to_string()).event(kind).data(json.to_string())
+}
+
+/// Events as they come.
+pub fn told(events: impl Stream<Item = sse::Event> + Send + 'static) -> Response {
+    let alive = sse::KeepAlive::new().interval(ALIVE_EVERY);
+    let mut response = Sse::new(events.map(Ok::<_, Infallible>)).keep_alive(alive).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// Says which execution it is, and where it can be asked for.

@@ -2,6 +2,7 @@
 
 use super::refusal::Stop;
 use base64::{Engine, engine::general_purpose::STANDARD};
+use desk::File;
 use protocol::{Language, SandboxId};
 use rmcp::model::JsonObject;
 use serde::Deserialize;
@@ -110,15 +111,6 @@ pub struct Upload {
     pub base64: Option<String>,
 }
 
-/// A file that is ready to be written.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Content {
-    /// Absolute, or below `/workspace`.
-    pub path: String,
-    /// All of it.
-    pub bytes: Vec<u8>,
-}
-
 /// Reads the arguments of a tool.
 ///
 /// # Errors
@@ -158,7 +150,7 @@ pub fn timeout(tool: &str, seconds: Option<f64>, most_ms: u64) -> Result<Option<
 ///
 /// # Errors
 /// Where there are too many, or one has no content or two.
-pub fn contents(tool: &str, files: Option<Vec<Upload>>) -> Result<Vec<Content>, Stop> {
+pub fn contents(tool: &str, files: Option<Vec<Upload>>) -> Result<Vec<File>, Stop> {
     let files = files.unwrap_or_default();
     if files.len() > FILES_MAX {
         return Err(wrong(
@@ -173,7 +165,7 @@ pub fn contents(tool: &str, files: Option<Vec<Upload>>) -> Result<Vec<Content>, 
 ///
 /// # Errors
 /// Where it has no content or two, or base64 that is none.
-pub fn content(tool: &str, file: Upload) -> Result<Content, Stop> {
+pub fn content(tool: &str, file: Upload) -> Result<File, Stop> {
     let path = file.path;
     let bytes = match (file.text, file.base64) {
         (Some(text), None) => text.into_bytes(),
@@ -182,7 +174,7 @@ pub fn content(tool: &str, file: Upload) -> Result<Content, Stop> {
             .map_err(|error| wrong(tool, &format!("base64 of {path:?} cannot be decoded: {error}")))?,
         _ => return Err(wrong(tool, &format!("{path:?} needs either text or base64"))),
     };
-    Ok(Content { path, bytes })
+    Ok(File { path, bytes: bytes.into() })
 }
 
 #[cfg(test)]
@@ -239,7 +231,7 @@ mod tests {
             text: text.map(str::to_owned),
             base64: base64.map(str::to_owned),
         };
-        let bytes = |upload| content("tool", upload).map(|file| file.bytes).map_err(|_| ());
+        let bytes = |upload| content("tool", upload).map(|file| file.bytes.to_vec()).map_err(|_| ());
         assert_eq!(bytes(upload(Some("é"), None)), Ok("é".as_bytes().to_vec()));
         assert_eq!(bytes(upload(None, Some("/wA="))), Ok(vec![0xff, 0]));
         for bad in [upload(None, None), upload(Some(""), Some("")), upload(None, Some("%"))] {

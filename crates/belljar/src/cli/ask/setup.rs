@@ -4,6 +4,7 @@ use super::AskArgs;
 use super::tell::Teller;
 use crate::cli::failure::{Done, Failure, reason};
 use crate::cli::live::Live;
+use crate::cli::options::TEMPLATE;
 use crate::cli::signals::Signals;
 use crate::cli::upload::Uploads;
 use crate::cli::{Site, code, model, policy};
@@ -14,9 +15,6 @@ use agent::{Chat, MakeSandbox, Mode, NoSandbox, Setup};
 use interpreter::{Sandbox, SandboxRequest, Settings};
 use journal::Journal;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-
-/// The template that has what models expect.
-const TEMPLATE: &str = "code-interpreter";
 
 /// The sandbox that was made last, for whoever fetches files.
 #[derive(Debug, Clone, Default)]

@@ -7,7 +7,7 @@ use crate::mcp::refusal::Stop;
 use crate::mcp::{Shared, content};
 use agent::AskLimits;
 use agent::chat::view::Lens;
-use desk::{Asked, File, Lease, NewTalk, Question, Scope, Talk};
+use desk::{Asked, Lease, NewTalk, Question, Scope, Talk};
 use protocol::{AgentEvent, Answer, AnswerStatus, EventKind, FileChange, SandboxId};
 use rmcp::model::{CallToolResult, ContentBlock, JsonObject};
 use serde_json::json;
@@ -29,7 +29,6 @@ pub async fn ask(
     let arguments::Ask { prompt, sandbox, files } = arguments::read(TOOL, arguments)?;
     let prompt = arguments::filled(TOOL, "prompt", prompt)?;
     let files = arguments::contents(TOOL, files)?;
-    let files = files.into_iter().map(|file| File { path: file.path, bytes: file.bytes.into() }).collect();
     let Some(model) = &shared.model else { return Err(arguments::wrong(TOOL, "no model is configured")) };
     call.visitor.check(Scope::Answer)?;
     let given = match &sandbox {

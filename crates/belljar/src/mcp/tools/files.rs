@@ -1,11 +1,12 @@
 //! `list_files`, `read_file` and `write_file`, and how files go in and out for the other tools.
 
 use super::sandboxes::result;
-use crate::mcp::arguments::{self, Content, ListFiles, ReadFile, Upload, WriteFile};
+use crate::mcp::arguments::{self, ListFiles, ReadFile, Upload, WriteFile};
 use crate::mcp::call::Call;
 use crate::mcp::refusal::{Refusal, Stop};
 use crate::mcp::{Shared, content, uri};
 use base64::{Engine, engine::general_purpose::STANDARD};
+use desk::File;
 use interpreter::{Error, FileError, Sandbox, guess_mime, printable};
 use protocol::guest::{Entry, EntryKind};
 use rmcp::model::{CallToolResult, ContentBlock, JsonObject, ResourceContents};
@@ -24,7 +25,6 @@ pub const DEPTH_MAX: u32 = 16;
 /// Bytes that one call reads where it names none, and at most.
 pub const LENGTH: u64 = 64 << 10;
 pub const LENGTH_MAX: u64 = 1 << 20;
-const MODE: u32 = 0o644;
 
 /// `list_files`.
 pub async fn list(
@@ -135,22 +135,11 @@ pub async fn write(
     let lease = shared.find(&call.visitor, &sandbox)?;
     lease.claim();
     let (path, size) = (file.path.clone(), file.bytes.len() as u64);
-    call.unless_cancelled(write_all(lease.sandbox(), &[file])).await?;
+    call.unless_cancelled(File::write_all(lease.sandbox(), &[file])).await?;
     let told = json!({ "path": path, "size": size, "uri": uri::of(&sandbox, &path) });
     let mut written = result(format!("wrote {} ({size} bytes)", printable(&path)), told);
     written.content.push(ContentBlock::resource_link(content::resource(&sandbox, &path, size)));
     Ok(written)
-}
-
-/// Writes files into a sandbox.
-///
-/// # Errors
-/// When one cannot be written; those before it are there.
-pub async fn write_all(sandbox: &Sandbox, files: &[Content]) -> Result<(), Error> {
-    for file in files {
-        sandbox.files().write(&file.path, file.bytes.as_slice(), MODE).await?;
-    }
-    Ok(())
 }
 
 /// A part of a file.

@@ -1,8 +1,7 @@
 //! `run_code` and `run_command`: once in a sandbox of its own, or in a sandbox that the client holds.
 
-use super::files::write_all;
 use crate::mcp::Shared;
-use crate::mcp::arguments::{self, Content, RunCode, RunCommand};
+use crate::mcp::arguments::{self, RunCode, RunCommand};
 use crate::mcp::call::{Call, Wanted};
 use crate::mcp::content::{self, Ran};
 use crate::mcp::refusal::Stop;
@@ -23,7 +22,7 @@ struct Order {
     what: What,
     sandbox: Option<SandboxId>,
     timeout_ms: Option<u64>,
-    files: Vec<Content>,
+    files: Vec<File>,
 }
 
 enum What {
@@ -76,8 +75,7 @@ async fn run(shared: &Arc<Shared>, call: &Call<'_>, order: Order) -> Result<Call
 /// Runs in a sandbox of its own. It is kept for a while where files are left in it.
 async fn once(shared: &Arc<Shared>, call: &Call<'_>, mut order: Order) -> Result<CallToolResult, Stop> {
     call.unless_cancelled(shared.prepare()).await?;
-    let files = std::mem::take(&mut order.files).into_iter();
-    let files = files.map(|file| File { path: file.path, bytes: file.bytes.into() }).collect();
+    let files = std::mem::take(&mut order.files);
     let alone = Alone { sandbox: shared.room.clone(), files, keep: Some(SPARE_TTL) };
     let desk = &shared.desk;
     let begun = async {
@@ -108,7 +106,7 @@ async fn in_context(
     (lease, language): (Lease, Language),
 ) -> Result<CallToolResult, Stop> {
     let sandbox = lease.sandbox().clone();
-    call.unless_cancelled(write_all(&sandbox, &order.files)).await?;
+    call.unless_cancelled(File::write_all(&sandbox, &order.files)).await?;
     let usual = lease.usual(language);
     let mut hold = call.unless_cancelled(async { Ok::<_, Stop>(usual.lock_owned().await) }).await?;
     let turn = call.unless_cancelled(shared.desk.turn_in(&call.visitor, &lease)).await?;
@@ -137,7 +135,7 @@ async fn beside(
     lease: Lease,
 ) -> Result<CallToolResult, Stop> {
     let sandbox = lease.sandbox().clone();
-    call.unless_cancelled(write_all(&sandbox, &order.files)).await?;
+    call.unless_cancelled(File::write_all(&sandbox, &order.files)).await?;
     let turn = call.unless_cancelled(shared.desk.turn_in(&call.visitor, &lease)).await?;
     let (desk, request) = (shared.desk.clone(), order.command(order.text()));
     let begin = async move { desk.command_in(turn, lease, request, false).await };

@@ -1,5 +1,6 @@
 # promise: descriptors that the interpreter sends along its connection are dropped, not collected
 # outcome: ok|error|killed|lost
+# user-kernel: timeout
 # limits: timeout=10
 import array, os, socket
 

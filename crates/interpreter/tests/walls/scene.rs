@@ -121,23 +121,23 @@ impl Scene {
         Ok(Run::Done)
     }
 
-    /// The sandbox goes on, and tells the next execution nothing that is not its own. A kernel in user space that an
-    /// attack broke may say, in time, that it does not go on: that is the attacker's loss alone.
+    /// The sandbox goes on, and tells the next execution nothing that is not its own. A kernel in user space that stands
+    /// still after an attack of which that is known may say, in time, that it does not go on.
     async fn same_sandbox(&self, program: &Program, stage: &Stage, own_kernel: bool) -> Result<(), String> {
         if !stage.sandbox.is_alive() && program.outcomes.contains(&Status::Lost) {
             return Ok(());
         }
         let next = self.execute(stage, hello(program.language), program.language).await;
-        let may_break = own_kernel && !program.is_benign();
+        let stalls = own_kernel && program.user_kernel.contains(&Status::Timeout);
         let (outcome, _) = match next {
-            Err(_) if may_break => return Ok(()),
+            Err(_) if stalls => return Ok(()),
             next => next.map_err(|error| format!("next in the same sandbox: cannot {error}"))?,
         };
         let category = outcome.error.as_ref().map(|error| error.category);
         // What an attack left running may leave no room.
         let full = !program.is_benign() && category == Some(Category::Limit);
-        let broken = may_break && category == Some(Category::Sandbox);
-        if full || broken || is_hello(&outcome) {
+        let stalled = stalls && category == Some(Category::Sandbox);
+        if full || stalled || is_hello(&outcome) {
             return Ok(());
         }
         Err(format!("next in the same sandbox: {}", told(&outcome)))

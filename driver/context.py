@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 
-from . import bundles, enter, faults, frames, interrupts, shell, streams
+from . import borrowed, bundles, enter, faults, frames, interrupts, pictures, shell, streams
 
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130
@@ -126,7 +126,8 @@ class Context:
             try:
                 if self.channel.lost_descriptors():
                     raise OSError(errno.EMFILE, "no file descriptor is left for the output of this cell")
-                status, exit_code = self._run(payload)
+                with borrowed.of(header):
+                    status, exit_code = self._run(payload)
             except BaseException as error:
                 self._report_last_resort(error)
             if self.publisher.is_child:
@@ -218,6 +219,7 @@ def apply_environment(environment):
     """Fill in what every context needs and the caller did not set."""
     for name, value in DEFAULT_ENVIRONMENT.items():
         environment.setdefault(name, value)
+    pictures.take_wish(environment)
     threads = environment.pop("BELLJAR_THREADS", "")
     if threads.isdigit():
         for name in THREAD_VARIABLES:

@@ -26,6 +26,7 @@ const SOURCE = /\bbelljar-cell-(\d+)\b/g;
 
 // Node's own, before user code can replace them.
 const reallyExit = process.reallyExit.bind(process);
+const environment = process.env;
 const { stringify, parse } = JSON;
 
 /** Ends the process at once, without user code's exit handlers. */
@@ -294,13 +295,27 @@ function bundleOf(text) {
   return { 'text/plain': size > BUNDLE_BYTES_MAX / 2 ? notice : clipped(text, Infinity) };
 }
 
+/** Sets variables of the environment; returns what puts back those that were there before. */
+function borrow(variables) {
+  const before = Object.keys(variables).map((name) => [name, Object.hasOwn(environment, name) ? environment[name] : undefined]);
+  Object.assign(environment, variables);
+  return () => {
+    for (const [name, value] of before) {
+      if (value === undefined) delete environment[name];
+      else environment[name] = value;
+    }
+  };
+}
+
 /** Runs one execution from its frame to `done`. */
-async function execute(execution, payload) {
+async function execute({ execution, env = {} }, payload) {
   const cell = ++state.count;
+  const giveBack = borrow(env);
   const interrupted = new Promise((resolve) => {
     state.running = { interrupt: () => resolve({ fault: interruption(), interrupted: true }), fail: (fault) => resolve({ fault }), exit: (code) => resolve({ exit: code }) };
   });
   const outcome = await Promise.race([evaluateBytes(payload, cell), interrupted]);
+  giveBack();
   state.running = null;
   let status = 'ok';
   let exitCode = 0;
@@ -335,7 +350,7 @@ function onFrame(header, payload) {
     state.waitingForAck = null;
     resolve();
   } else if (header?.t === 'execute' && typeof header.execution === 'string' && !state.running) {
-    execute(header.execution, payload).catch(() => leave(1));
+    execute(header, payload).catch(() => leave(1));
   } else {
     leave(1);
   }

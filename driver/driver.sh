@@ -24,6 +24,7 @@ set --
 
 declare +x __belljar_file
 __belljar_fd=10 __belljar_running= __belljar_code= __belljar_user_exit=
+__belljar_before=()
 
 # Leaves the context for good.
 __belljar_leave() {
@@ -116,6 +117,40 @@ __belljar_finish() {
   __belljar_send "{\"t\":\"done\",\"execution\":\"$execution\",\"status\":\"$1\",\"exit_code\":$2}"
 }
 
+# Takes the next JSON string of __belljar_rest into __belljar_text. JSON has no raw \1 and \2: they stand for \\ and \".
+__belljar_string() {
+  local LC_ALL=C text
+  __belljar_rest=${__belljar_rest#*\"}
+  text=${__belljar_rest%%\"*}
+  __belljar_rest=${__belljar_rest:${#text}+1}
+  text=${text//$'\2'/\"}
+  # What else JSON escapes, %b understands.
+  builtin printf -v __belljar_text %b "${text//$'\1'/\\\\}"
+}
+
+# Sets the variables that __belljar_rest, a JSON object, names; notes in __belljar_before what they were.
+__belljar_borrow() {
+  while [[ $__belljar_rest =~ ^[{,]\ *\" ]]; do
+    __belljar_string; __belljar_name=$__belljar_text
+    __belljar_string
+    [[ $__belljar_name =~ ^[A-Za-z_][A-Za-z0-9_]*$ && $__belljar_name != __belljar* ]] || return
+    __belljar_before+=("$__belljar_name" "$(builtin declare -p "$__belljar_name")")
+    builtin export "$__belljar_name=$__belljar_text" || return
+  done
+} 2>/dev/null
+
+# Gives them back.
+__belljar_give_back() {
+  local __belljar_at __belljar_name
+  for ((__belljar_at = ${#__belljar_before[@]} - 2; __belljar_at >= 0; __belljar_at -= 2)); do
+    __belljar_name=${__belljar_before[__belljar_at]}
+    # A function that did not come to its end may have one of its own over the shell's.
+    while builtin declare -p "$__belljar_name" && builtin unset -v "$__belljar_name"; do :; done
+    builtin eval "${__belljar_before[__belljar_at + 1]/#declare /declare -g }"
+  done
+  __belljar_before=()
+} &>/dev/null
+
 # Tells a syntax error from a command that returned 2; prints nothing (eval has).
 __belljar_check_syntax() {
   local text line=null
@@ -136,6 +171,7 @@ __belljar_done() {
   __belljar_calm
   # A shell that user code forked came out of its cell: it must not speak.
   ((BASH_SUBSHELL == 0)) || builtin exit "$__belljar_status"
+  __belljar_give_back
   if ((__belljar_status == 0)); then
     __belljar_finish ok 0
   elif ((__belljar_status <= 2)) && __belljar_check_syntax; then
@@ -165,9 +201,18 @@ __belljar_next() {
     [[ $__belljar_header =~ \"t\":\ *\"execute\" ]] || __belljar_leave 1
     [[ $__belljar_header =~ \"execution\":\ *\"([A-Za-z0-9_-]+)\" ]] || __belljar_leave 1
     __belljar_execution=${BASH_REMATCH[1]} __belljar_code=$__belljar_bytes
-    ((__belljar_cut == 0)) && break
-    __belljar_fault SyntaxError 'the code contains a NUL byte, which Bash cannot hold' null true
-    __belljar_finish error 2
+    if ((__belljar_cut != 0)); then
+      __belljar_fault SyntaxError 'the code contains a NUL byte, which Bash cannot hold' null true
+      __belljar_finish error 2
+      continue
+    fi
+    [[ $__belljar_header =~ \"env\":\ *(\{.*) ]] || break
+    __belljar_rest=${BASH_REMATCH[1]//\\\\/$'\1'}
+    __belljar_rest=${__belljar_rest//\\\"/$'\2'}
+    __belljar_borrow && break
+    __belljar_give_back
+    __belljar_fault EnvironmentError "Bash cannot set a variable of the name $__belljar_name" null false
+    __belljar_finish error 1
   done
   builtin trap __belljar_exit EXIT
   builtin trap __belljar_interrupt INT
@@ -217,6 +262,7 @@ __belljar_exit() {
     eval "$__belljar_user_exit"
     __belljar_user_exit=
   fi
+  __belljar_give_back
   local folder file
   for folder in /dev/shm /tmp "$PWD"; do
     file=$folder/.belljar-bash-$$

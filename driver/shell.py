@@ -21,7 +21,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.profiledir import ProfileDir
 from traitlets import Any, Type
 
-from . import faults, streams
+from . import faults, forms, pictures, streams
 
 # Anything that IPython's input transformers might change. A false hit costs time only.
 SPECIAL = re.compile(
@@ -369,4 +369,7 @@ def build(publisher):
     import IPython
 
     colors = "nocolor" if IPython.version_info[0] >= 9 else "NoColor"
-    return Shell.instance(publisher=publisher, colors=colors)
+    shell = Shell.instance(publisher=publisher, colors=colors)
+    forms.install(shell)
+    pictures.install()
+    return shell

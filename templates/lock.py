@@ -9,6 +9,8 @@ import pathlib, re, subprocess, sys, tempfile, tomllib
 
 HERE = pathlib.Path(__file__).resolve().parent
 PYTHONS = ["cp310", "cp311", "cp312", "cp313", "cp314"]
+# e2b-charts cannot read the box plots of matplotlib 3.11.
+HELD_BACK = ["matplotlib<3.11"]
 PROJECT = """[project]
 name = "templates"
 version = "0"
@@ -62,9 +64,10 @@ def main():
         work = pathlib.Path(folder)
         (work / "pyproject.toml").write_text(PROJECT)
         constraints = work / "full.txt"
+        constraints.write_text("\n".join(HELD_BACK) + "\n")
         for name in ["full", "code-interpreter", "data", "python"]:
             requirements = tomllib.loads((HERE / f"{name}.toml").read_text())["requirements"]
-            text, names = compile(work, requirements, *(["-c", str(constraints)] if name != "full" else []))
+            text, names = compile(work, requirements, "-c", str(constraints))
             if name == "full":
                 constraints.write_text(text)
             (HERE / f"{name}.lock").write_text(trim(text, names))

@@ -105,18 +105,20 @@ class Peer:
 
     def send(self, header, payload=b"", descriptors=()):
         """Send one frame, descriptors with its first byte."""
-        encoded = json.dumps(header).encode()
+        encoded = json.dumps(header, ensure_ascii=False).encode()
         data = PREFIX.pack(len(encoded), len(payload)) + encoded + payload
         if descriptors:
             sent = socket.send_fds(self.sock, [data], list(descriptors))
             data = data[sent:]
         self.sock.sendall(data)
 
-    def start(self, code):
+    def start(self, code, env=None):
         """Send an execute frame; return the readers of its streams."""
         self.count += 1
         payload = code if isinstance(code, bytes) else code.encode()
         header = {"t": "execute", "execution": f"exe_{self.count}"}
+        if env is not None:
+            header["env"] = env
         if not self.passes_streams:
             self.send(header, payload)
             return ()
@@ -146,16 +148,16 @@ class Peer:
             reply.stdout, reply.stderr = (reader.text() for reader in readers)
         return reply
 
-    def run(self, code):
+    def run(self, code, env=None):
         """Execute code and return its `Reply`."""
         begin = time.perf_counter()
-        reply = self.finish(self.start(code))
+        reply = self.finish(self.start(code, env))
         reply.seconds = time.perf_counter() - begin
         return reply
 
-    def run_interrupted(self, code, after_seconds):
+    def run_interrupted(self, code, after_seconds, env=None):
         """Execute code, send SIGINT to the driver's group, return the `Reply`."""
-        readers = self.start(code)
+        readers = self.start(code, env)
         time.sleep(after_seconds)
         self.interrupt()
         return self.finish(readers)

@@ -40,13 +40,13 @@ class StandingProcess:
         ours.settimeout(60)
         self.peer = Peer(ours, self.process.pid, passes_streams=False)
 
-    def run(self, code):
+    def run(self, code, env=None):
         """Execute and return the reply with what the streams got."""
-        return self._with_streams(self.peer.run(code))
+        return self._with_streams(self.peer.run(code, env))
 
-    def run_interrupted(self, code):
+    def run_interrupted(self, code, env=None):
         """Execute, interrupt, return the reply."""
-        return self._with_streams(self.peer.run_interrupted(code, 0.3))
+        return self._with_streams(self.peer.run_interrupted(code, 0.3, env))
 
     def _with_streams(self, reply):
         time.sleep(0.02)
@@ -121,6 +121,13 @@ class StandingContext:
             time.sleep(0.02)
         check(self, self.driver.run(self.alive), {"out": "41"})
 
+    def test_environment_of_one_cell(self):
+        for code, env, printed in self.borrowing:
+            with self.subTest(code=code[:60]):
+                self.assertEqual(self.driver.run(code, env).stdout, printed)
+        self.driver.run_interrupted(self.loops[0], {"OWN": "interrupted", "B": "interrupted"})
+        self.assertEqual(self.driver.run(self.borrowing[0][0]).stdout, "own - -\n")
+
     def test_bad_frame(self):
         self.driver.peer.send({"t": "nonsense"})
         with self.assertRaises(Closed):
@@ -173,6 +180,34 @@ class BashTest(StandingContext, unittest.TestCase):
         ("bash -c 'ls /proc/self/fd | wc -l'", {"out": "5"}),
         ("kill -0 $$; echo é >&2", {"err": "é\n"}),
     ]
+    show = "bash -c 'echo ${OWN--} ${B--} ${C--}'"
+    odd = "a \"b\"\\ \\\" $x `y`\n\t\x01 größe\\n \\101 %s"
+    borrowing = [
+        (f"export OWN=own; {show}", None, "own - -\n"),
+        (show, {"OWN": "1", "B": "2"}, "1 2 -\n"),
+        (show, None, "own - -\n"),
+        ("printf %s \"$ODD\" \"$LONG\" | wc -c; printf '%s\n' \"$ODD\"", {"ODD": odd, "LONG": "\"" * 30_000},
+         f"{len(odd.encode()) + 30_000}\n{odd}\n"),
+        ("echo ${ODD-gone}", {}, "gone\n"),
+        ("B=of-the-cell C=stays; unset OWN; exit 3", {"OWN": "1", "B": "2"}, ""),
+        (f"export C; {show}; unset C", None, "own - stays\n"),
+        (f"f() {{ local B=local OWN; unset OWN; {show}; exit; }}; f", {"OWN": "1", "B": "2"}, "1 local -\n"),
+        ("set -eu; g() { local B; false; }; g", {"OWN": "1", "B": "2"}, ""),
+        (f"set +eu; {show}", None, "own - -\n"),
+        ("PATHS=(a b); declare -r FIXED=1", None, ""),
+        ("echo \"${PATHS[*]}\"", {"PATHS": "x"}, "x b\n"),
+        ("echo \"${PATHS[*]}\"", None, "a b\n"),
+        ("echo never", {"B": "2", "FIXED": "2"}, ""),
+        ("echo never", {"B": "2", "größe": "2"}, ""),
+        ("echo never", {"__belljar_file": "2"}, ""),
+        (f"trap '{show.replace(chr(39), chr(34)).replace('$', chr(92) + '$')}' EXIT; exit", {"B": "in the trap"}, "own in the trap -\n"),
+        (show, None, "own - -\n"),
+    ]
+
+    def test_a_name_that_bash_cannot_hold(self):
+        reply = self.driver.run("echo never", {"a.b": "2"})
+        check(self, reply, {"status": "error", "name": "EnvironmentError", "code": 1})
+        self.assertIn("a.b", reply.error["message"])
 
 
 @unittest.skipUnless(shutil.which("node"), "there is no node on this machine")
@@ -221,6 +256,17 @@ class JavaScriptTest(StandingContext, unittest.TestCase):
         (b"'\xff'", {"status": "error", "syntax": True}),
         ("child_process.execSync('echo child').toString()", {"main": "'child\\n'"}),
         ("process.stdout.write('x'.repeat(1_000_000)); undefined", {"out": "xxx"}),
+    ]
+    show = "console.log(...['OWN', 'B', 'C'].map((name) => process.env[name] ?? '-'))"
+    borrowing = [
+        (f"process.env.OWN = 'own'; {show}", None, "own - -\n"),
+        (show, {"OWN": "1", "B": "größe \"\n"}, "1 größe \"\n -\n"),
+        (show, None, "own - -\n"),
+        ("child_process.execSync('echo $B', { stdio: 'inherit' })", {"B": "child"}, "child\n"),
+        ("delete process.env.OWN; process.env.C = 'stays'; throw new Error('x')", {"OWN": "1", "B": "2"}, ""),
+        (f"{show}; delete process.env.C", {}, "own - stays\n"),
+        ("process.exit(1)", {"OWN": "1", "__proto__": "2"}, ""),
+        ("await new Promise((_, no) => setTimeout(no, 20))", {"OWN": "1", "B": "2"}, ""),
     ]
 
 
@@ -313,6 +359,19 @@ class ZygoteRulesTest(unittest.TestCase):
         finally:
             first.kill()
             first.wait()
+
+    def test_saved_pictures_are_shown_where_that_is_asked_for(self):
+        try:
+            import PIL  # noqa: F401
+        except ImportError:
+            self.skipTest("this interpreter has no Pillow")
+        context = self.zygote.fork(env={"BELLJAR_SHOW_SAVED": "1"})
+        reply = context.run("import io, os\nfrom PIL import Image\npicture = Image.new('RGB', (8, 4))\n"
+                            "picture.save('a.png'); picture.save(io.BytesIO(), 'png'); 'BELLJAR_SHOW_SAVED' in os.environ")
+        self.assertEqual(["image/png" in body for _, body in reply.bundles], [True, False], reply.errors)
+        self.assertEqual(reply.main, "False")
+        other = self.zygote.fork()
+        self.assertEqual(other.run("from PIL import Image\nImage.new('RGB', (8, 4)).save('b.png')").bundles, [])
 
     def test_descriptors_of_others_are_not_inherited(self):
         self.zygote.open_room("sbx_2")

@@ -1,5 +1,6 @@
 """Python contexts, in a fresh interpreter and in a fork of the zygote."""
 
+import json
 import threading
 import time
 import unittest
@@ -43,6 +44,25 @@ class PythonContext:
             for code, expected in rows:
                 with self.subTest(table=table, code=code[:60]):
                     check(self, self.peer.run(code), expected)
+
+    def test_environment_of_one_cell(self):
+        show = "import os; print(*[os.environ.get(n, '-') for n in ('OWN', 'B', 'C')])"
+        for code, env, printed in [
+            (f"os.environ['OWN'] = 'own'; {show}", None, "own - -\n"),
+            (show, {"OWN": "1", "B": "größe \"\n"}, "1 größe \"\n -\n"),
+            ("!echo $B", {"B": "child"}, "child\n"),
+            ("del os.environ['OWN']; os.environ['C'] = 'stays'; 1 / 0", {"OWN": "1", "B": "2"}, ""),
+            (show, {}, "own - stays\n"),
+            ("del os.environ['C']\nexit(3)", {"OWN": "1", "B": "2"}, ""),
+            ("kept, os.environ = os.environ, {}", {"B": "2"}, ""),
+            ("os.environ = kept", {"B": "2"}, ""),
+            ("a b", {"B": "2"}, ""),
+            (show, None, "own - -\n"),
+        ]:
+            with self.subTest(code=code):
+                self.assertEqual(self.peer.run("import os\n" + code, env).stdout, printed)
+        self.peer.run_interrupted("while True: pass", 0.2, {"OWN": "1", "B": "2"})
+        self.assertEqual(self.peer.run(show).stdout, "own - -\n")
 
     def test_traceback_has_no_frames_of_ours(self):
         reply = self.peer.run("def f():\n    1/0\nf()")
@@ -151,6 +171,55 @@ class PythonContext:
             self.skipTest("this interpreter has no pandas")
         reply = self.peer.run("import pandas as pd\npd.DataFrame({'a': [1, 2]})")
         self.assertIn("<table", reply.bundles[-1][1]["text/html"])
+
+    def test_pandas_columns(self):
+        try:
+            import pandas  # noqa: F401
+        except ImportError:
+            self.skipTest("this interpreter has no pandas")
+        mime = "application/vnd.belljar.table+json"
+        self.peer.run("import pandas as pd")
+        reply = self.peer.run(
+            "pd.DataFrame({'a': [1, 2.5, None], 't': pd.to_datetime(['2024-01-01', None, '2024-01-03 04:05'], format='mixed'),"
+            " 's': ['x', None, 'ü'], 'i': pd.array([1, None, 3], dtype='Int64'), 7: [[1], object, True]})"
+        )
+        columns = json.loads(reply.bundles[-1][1][mime])
+        self.assertEqual(columns, {
+            "a": [1.0, 2.5, None], "t": ["2024-01-01T00:00:00", None, "2024-01-03T04:05:00"], "s": ["x", None, "ü"],
+            "i": [1, None, 3], "7": [[1], "<class 'object'>", True],
+        })
+        for code, there in [
+            ("pd.DataFrame({'a': range(10_000)})", True), ("pd.DataFrame({'a': range(10_001)})", False),
+            ("display(pd.DataFrame())", True), ("pd.DataFrame({'a': ['x' * 2_000_000]})", False), ("pd.Series([1])", False),
+        ]:
+            with self.subTest(code=code):
+                self.assertEqual(mime in self.peer.run(code).bundles[-1][1], there)
+
+    def test_pictures_are_shown(self):
+        try:
+            import PIL  # noqa: F401
+        except ImportError:
+            self.skipTest("this interpreter has no Pillow")
+        reply = self.peer.run("from PIL import Image\npicture = Image.new('RGB', (8, 4))\npicture.show()")
+        self.assertEqual((reply.stderr, len(reply.bundles)), ("", 1), reply.errors)
+        self.assertTrue(reply.bundles[0][1]["image/png"].startswith("iVBOR"))
+        reply = self.peer.run("picture.save('a.png'); picture.save(fp='b.png', quality=3); Image.open('a.png').size")
+        self.assertEqual((reply.main, len(reply.bundles)), ("(8, 4)", 1), "saving alone shows nothing")
+        self.assertEqual(self.peer.run("import PIL; PIL.Image.Image.save.__name__").main, "'save'")
+
+    def test_charts(self):
+        try:
+            import e2b_charts  # noqa: F401
+        except ImportError:
+            self.skipTest("this interpreter has no e2b_charts")
+        self.peer.run("import matplotlib.pyplot as plt, numpy as np, datetime")
+        for code, parts in cases.CHARTS:
+            with self.subTest(code=code):
+                reply = self.peer.run(code)
+                self.assertEqual((reply.status, reply.stderr), ("ok", ""))
+                charts = [body.get("application/vnd.belljar.chart+json") for _, body in reply.bundles]
+                chart = json.loads(charts[-1] or "{}")
+                self.assertEqual({name: chart.get(name) for name in parts}, parts)
 
     def test_user_modules_may_have_our_names(self):
         self.peer.run("for n in ('shell', 'frames', 'context'): open(n + '.py', 'w').write('mine = 1')")

@@ -12,11 +12,11 @@ use crate::readiness::{Interest, Ready};
 use crate::settings::Settings;
 use crate::watch::{Overrun, Watch};
 use crate::wire::Host;
-use protocol::driver::{DriverStatus, FromDriver, Raised};
+use protocol::driver::{DriverStatus, FromDriver, Raised, ToDriver};
 use protocol::guest::{Caps, End, Exit, Reply, Stream, Streams};
 use protocol::{ContextId, ExecutionId, Wall};
 use rustix::process::Signal;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -65,10 +65,16 @@ pub struct Failure {
     pub errno: Option<i32>,
 }
 
-struct Queued {
-    execution: ExecutionId,
-    caps: Caps,
-    code: Vec<u8>,
+/// An execution that waits.
+pub struct Queued {
+    /// Its id.
+    pub execution: ExecutionId,
+    /// What is kept of its output.
+    pub caps: Caps,
+    /// Environment of it alone.
+    pub env: BTreeMap<String, String>,
+    /// What to run.
+    pub code: Vec<u8>,
 }
 
 struct Ending {
@@ -163,9 +169,9 @@ impl Context {
     }
 
     /// Queues an execution.
-    pub fn execute(&mut self, execution: ExecutionId, caps: Caps, code: Vec<u8>, ground: &mut Ground) {
+    pub fn execute(&mut self, next: Queued, ground: &mut Ground) {
         if self.queue.len() < QUEUE_MAX {
-            self.queue.push_back(Queued { execution, caps, code });
+            self.queue.push_back(next);
         }
         self.begin_next(ground);
     }
@@ -491,9 +497,9 @@ impl Context {
             drain(&mut self.stderr, &mut ground.scratch, |_| {});
         }
         let cpu_us = self.root.map_or(0, Root::cpu_us);
-        let execution = next.execution.clone();
+        let order = ToDriver::Execute { execution: next.execution.clone(), env: next.env };
         self.running = Some(Execution::begin(next.execution, next.caps, cpu_us, &ground.settings));
-        self.driving.execute(execution, &next.code, fds);
+        self.driving.execute(&order, &next.code, fds);
         if !self.driving.flush() {
             self.die(ground.now).closed = true;
         }

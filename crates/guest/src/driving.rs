@@ -2,7 +2,6 @@
 
 use crate::claims::Claims;
 use crate::readiness::Interest;
-use protocol::ExecutionId;
 use protocol::driver::ToDriver;
 use protocol::frame::encode;
 use rustix::io::Errno;
@@ -44,8 +43,8 @@ impl Driving {
     }
 
     /// Queues an execution, with the writing ends of its output pipes. False when too much waits already.
-    pub fn execute(&mut self, execution: ExecutionId, code: &[u8], fds: Vec<OwnedFd>) -> bool {
-        self.queue(&ToDriver::Execute { execution }, code, fds)
+    pub fn execute(&mut self, order: &ToDriver, code: &[u8], fds: Vec<OwnedFd>) -> bool {
+        self.queue(order, code, fds)
     }
 
     /// Queues an acknowledgement. False when too many wait already.

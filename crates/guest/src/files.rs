@@ -2,6 +2,7 @@
 //!
 //! Long work is done a little in each turn. Every operation is answered by one `Done` or `Failed`.
 
+use crate::attributes::{self, Attributes};
 use crate::changes::TEMPORARY;
 use crate::contexts::Ground;
 use crate::listing::{Listing, entry_of};
@@ -14,7 +15,7 @@ use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
@@ -64,6 +65,20 @@ pub enum Operation {
         from: String,
         /// To where.
         to: String,
+        /// Make the directories that hold the new place.
+        parents: bool,
+    },
+    /// Tell what a path leads to.
+    Resolve {
+        /// Its path.
+        path: String,
+    },
+    /// Tell extended attributes.
+    Attributes {
+        /// Its path.
+        path: String,
+        /// What their names begin with.
+        prefix: String,
     },
 }
 
@@ -74,6 +89,11 @@ struct Writing {
 
 struct Open {
     file: File,
+    /// What is renamed when all is written; absent where the file is written where it is.
+    hidden: Option<Hidden>,
+}
+
+struct Hidden {
     parent: OwnedFd,
     temporary: String,
     name: Vec<u8>,
@@ -124,7 +144,39 @@ impl Transfers {
         let temporary = format!("{}{transfer}-{:x}", String::from_utf8_lossy(TEMPORARY), random());
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = rustix::fs::openat(&parent, &temporary, flags, Mode::RUSR | Mode::WUSR)?;
-        Ok(Open { file: File::from(fd), parent, temporary, name: name.to_vec(), mode })
+        let hidden = Hidden { parent, temporary, name: name.to_vec(), mode };
+        Ok(Open { file: File::from(fd), hidden: Some(hidden) })
+    }
+
+    /// Begins to write a file where it is. A place that cannot be opened is told at its end.
+    pub fn begin_in_place(&mut self, transfer: Transfer, path: &str, mode: u32, attributes: Attributes<'_>) {
+        let open = self.roots.place(path).and_then(|place| self.open_in_place(&place, mode, attributes));
+        self.stop(transfer);
+        self.works.insert(transfer, Work::Write(Writing { path: path.to_owned(), open }));
+    }
+
+    fn open_in_place(&self, place: &Place, mode: u32, attributes: Attributes<'_>) -> Result<Open, Errno> {
+        self.roots.make_parents(place)?;
+        let (parent, name) = self.roots.parent(place)?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = match rustix::fs::openat(&parent, name, flags, Mode::from(mode & 0o777)) {
+            Ok(fd) => {
+                rustix::fs::fchmod(&fd, Mode::from(mode & 0o777))?;
+                fd
+            }
+            Err(Errno::EXIST) => {
+                let fd =
+                    self.roots.open_as_user(place, OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?;
+                if FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode) != FileType::RegularFile {
+                    return Err(Errno::INVAL);
+                }
+                rustix::fs::ftruncate(&fd, 0)?;
+                fd
+            }
+            Err(errno) => return Err(errno),
+        };
+        attributes.set(&file)?;
+        Ok(Open { file: File::from(file), hidden: None })
     }
 
     /// Takes the next part of a file. A failure is told at once, so that nobody goes on sending.
@@ -191,8 +243,15 @@ impl Transfers {
                 let what = format!("remove {path}");
                 (what.clone(), self.remove(&path).map(|work| work.map(|work| Work::Remove(what, work))))
             }
-            Operation::Rename { from, to } => {
-                (format!("rename {from} to {to}"), self.rename(&from, &to).map(|()| None))
+            Operation::Rename { from, to, parents } => {
+                (format!("rename {from} to {to}"), self.rename(&from, &to, parents).map(|()| None))
+            }
+            Operation::Resolve { path } => {
+                (format!("look at {path}"), self.resolve(transfer, &path, host).map(|()| None))
+            }
+            Operation::Attributes { path, prefix } => {
+                let what = format!("read attributes of {path}");
+                (what, self.attributes(transfer, &path, &prefix, host).map(|()| None))
             }
         };
         match result {
@@ -233,8 +292,35 @@ impl Transfers {
         }
     }
 
-    fn rename(&self, from: &str, to: &str) -> Result<(), Errno> {
+    fn resolve(&self, transfer: Transfer, path: &str, host: &mut Host) -> Result<(), Errno> {
+        let place = self.roots.place(path)?;
+        let fd = self.roots.open_as_user(&place, OFlags::PATH)?;
+        let name = format!("/proc/self/fd/{}", fd.as_raw_fd());
+        let whole = rustix::fs::readlink(name, Vec::new())?;
+        let entry = entry_of(protocol::path::from_bytes(whole.as_bytes()), &rustix::fs::fstat(&fd)?, None);
+        host.send(&Reply::Chunk { transfer }, &serde_json::to_vec(&entry).map_err(|_| Errno::INVAL)?);
+        Ok(())
+    }
+
+    fn attributes(&self, transfer: Transfer, path: &str, prefix: &str, host: &mut Host) -> Result<(), Errno> {
+        let place = self.roots.place(path)?;
+        let fd = self.roots.open_as_user(&place, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?;
+        let found = attributes::read(&fd, prefix)?;
+        host.send(&Reply::Chunk { transfer }, &serde_json::to_vec(&found).map_err(|_| Errno::INVAL)?);
+        Ok(())
+    }
+
+    /// A directory to watch.
+    pub fn directory(&self, path: &str) -> Result<OwnedFd, Errno> {
+        self.roots.open_as_user(&self.roots.place(path)?, OFlags::RDONLY | OFlags::DIRECTORY)
+    }
+
+    fn rename(&self, from: &str, to: &str, parents: bool) -> Result<(), Errno> {
         let (from, to) = (self.roots.place(from)?, self.roots.place(to)?);
+        if parents {
+            self.roots.stat(&from)?;
+            self.roots.make_parents(&to)?;
+        }
         let (old_parent, old) = self.roots.parent(&from)?;
         let (new_parent, new) = self.roots.parent(&to)?;
         rustix::fs::renameat(&old_parent, old, &new_parent, new)
@@ -267,8 +353,10 @@ impl Transfers {
 
 impl Open {
     fn publish(self) -> Result<(), Errno> {
-        let named = rustix::fs::fchmod(&self.file, Mode::from(self.mode & 0o777))
-            .and_then(|()| rustix::fs::renameat(&self.parent, &self.temporary, &self.parent, &self.name[..]));
+        let Some(hidden) = &self.hidden else { return Ok(()) };
+        let named = rustix::fs::fchmod(&self.file, Mode::from(hidden.mode & 0o777)).and_then(|()| {
+            rustix::fs::renameat(&hidden.parent, &hidden.temporary, &hidden.parent, &hidden.name[..])
+        });
         if named.is_err() {
             self.forget();
         }
@@ -276,7 +364,9 @@ impl Open {
     }
 
     fn forget(self) {
-        let _ = rustix::fs::unlinkat(&self.parent, &self.temporary, AtFlags::empty());
+        if let Some(hidden) = &self.hidden {
+            let _ = rustix::fs::unlinkat(&hidden.parent, &hidden.temporary, AtFlags::empty());
+        }
     }
 }
 

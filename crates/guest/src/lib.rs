@@ -3,10 +3,13 @@
 //! Speaks [`protocol::guest`] with the host and [`protocol::driver`] with the programs that run code. What a driver
 //! says is a claim; what a limit, a wall or an outcome is, the host decides.
 
+mod attached;
+mod attributes;
 mod beneath;
 mod changes;
 mod claims;
 mod commands;
+mod connections;
 mod contexts;
 mod driving;
 mod executions;
@@ -16,6 +19,7 @@ mod output;
 mod paths;
 mod pipes;
 mod processes;
+mod program;
 mod readiness;
 mod removal;
 mod requests;
@@ -25,6 +29,7 @@ mod turns;
 mod walk;
 mod walls;
 mod watch;
+mod watching;
 mod wire;
 mod zygote;
 

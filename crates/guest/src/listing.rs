@@ -59,6 +59,8 @@ pub fn entry_of(path: String, stat: &Stat, target: Option<Vec<u8>>) -> Entry {
         size: stat.st_size as u64,
         mode: stat.st_mode & 0o7777,
         modified_ms: stat.st_mtime.saturating_mul(1000).saturating_add(stat.st_mtime_nsec as i64 / 1_000_000),
+        uid: stat.st_uid,
+        gid: stat.st_gid,
         target: target.map(|bytes| protocol::path::from_bytes(&bytes)),
     }
 }

@@ -68,6 +68,16 @@ impl Roots {
         self.follow(place.in_workspace, &place.parts, flags)
     }
 
+    /// Opens it as user code would: links lead wherever they lead inside of the sandbox.
+    pub fn open_as_user(&self, place: &Place, flags: OFlags) -> Result<OwnedFd, Errno> {
+        if !place.in_workspace {
+            return self.open_at(place, flags);
+        }
+        let workspace = self.workspace_path.split(|byte| *byte == b'/').filter(|part| !part.is_empty());
+        let parts: Vec<Vec<u8>> = workspace.map(<[u8]>::to_vec).chain(place.parts.iter().cloned()).collect();
+        self.follow(false, &parts, flags)
+    }
+
     /// The directory that holds it, and its name there. Roots have no such directory.
     pub fn parent<'a>(&self, place: &'a Place) -> Result<(OwnedFd, &'a [u8]), Errno> {
         let (name, parents) = place.parts.split_last().ok_or(Errno::BUSY)?;

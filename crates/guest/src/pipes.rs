@@ -118,6 +118,10 @@ pub struct Stdin {
     /// Bytes that left the queue and were not told to the host.
     taken: u64,
     end: bool,
+    /// A terminal has no end: that is typed.
+    endless: bool,
+    /// A connection stays open for what comes from the other side.
+    is_socket: bool,
 }
 
 /// More standard input than the guest takes ahead.
@@ -137,6 +141,16 @@ impl Stdin {
         Ok((Stdin { pipe: Some(writing), ..Stdin::default() }, reading))
     }
 
+    /// The outer end of a terminal.
+    pub fn terminal(outer: OwnedFd) -> Stdin {
+        Stdin { pipe: Some(outer), endless: true, ..Stdin::default() }
+    }
+
+    /// A connection.
+    pub fn socket(socket: OwnedFd) -> Stdin {
+        Stdin { pipe: Some(socket), is_socket: true, ..Stdin::default() }
+    }
+
     /// Queues bytes; they are dropped when nobody can read them any more.
     pub fn push(&mut self, bytes: &[u8], end: bool) -> Result<(), TooMuch> {
         if self.pipe.is_none() || self.end {
@@ -147,7 +161,7 @@ impl Stdin {
             return Err(TooMuch);
         }
         self.bytes.extend(bytes);
-        self.end = end;
+        self.end = end && !self.endless;
         self.flush();
         Ok(())
     }
@@ -186,8 +200,11 @@ impl Stdin {
                 }
             }
         }
-        if self.end {
-            self.pipe = None;
+        if self.end
+            && let Some(pipe) = self.pipe.take()
+            && self.is_socket
+        {
+            let _ = rustix::net::shutdown(&pipe, rustix::net::Shutdown::Write);
         }
     }
 }

@@ -104,6 +104,35 @@ pub fn kill_all() -> bool {
     first
 }
 
+/// Stops every process of the sandbox where it is; gives back those that were not stopped already. Does nothing outside
+/// of a sandbox.
+pub fn stop_all() -> Vec<i32> {
+    let mut stopped = Vec::new();
+    if std::process::id() != 1 {
+        return stopped;
+    }
+    // What is forked meanwhile is found in the next round.
+    for _ in 0..KILL_ROUNDS {
+        let fresh: Vec<i32> = pids().filter(|pid| *pid > 1 && runs(*pid) && !stopped.contains(pid)).collect();
+        if fresh.is_empty() {
+            break;
+        }
+        fresh.iter().for_each(|pid| signal_one(*pid, Signal::STOP));
+        stopped.extend(fresh);
+    }
+    stopped
+}
+
+fn runs(pid: i32) -> bool {
+    let stat = file(pid, "stat").unwrap_or_default();
+    fields(&stat).is_some_and(|fields| !matches!(fields.first(), Some(&("T" | "t" | "Z" | "X"))))
+}
+
+/// Lets these go on.
+pub fn go_on(stopped: &[i32]) {
+    stopped.iter().for_each(|pid| signal_one(*pid, Signal::CONT));
+}
+
 /// A descriptor of a process.
 pub fn open(pid: i32) -> Result<std::os::fd::OwnedFd, Errno> {
     let pid = Pid::from_raw(pid).filter(|_| pid > 1).ok_or(Errno::INVAL)?;

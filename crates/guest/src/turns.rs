@@ -1,14 +1,18 @@
 //! The loop: wait, hear the host, let every part have its turn, write to the host.
 
+use crate::attached::Attached;
 use crate::commands::Command;
+use crate::connections::Connection;
 use crate::contexts::{Context, Ground};
 use crate::files::Transfers;
 use crate::paths::Roots;
 use crate::pipes::Stale;
 use crate::processes;
+use crate::program::Program;
 use crate::readiness::{Interest, Ready};
 use crate::settings::{self, SettingsError};
 use crate::watch::Watch;
+use crate::watching::Watching;
 use crate::wire::HostError;
 use crate::zygote::Zygote;
 use protocol::guest::{Exit, Reply, VERSION};
@@ -42,10 +46,18 @@ pub struct Guest {
     pub contexts: Vec<Context>,
     /// Running commands.
     pub commands: Vec<Command>,
+    /// Processes that somebody follows.
+    pub processes: Vec<Attached>,
+    /// Connections to servers inside.
+    pub connections: Vec<Connection>,
     /// File operations under way.
     pub transfers: Transfers,
+    /// Directories that are watched.
+    pub watches: Vec<Watching>,
     /// The zygote.
     pub zygote: Zygote,
+    /// Processes that stand still because the host wants it.
+    pub stopped: Vec<i32>,
     children: OwnedFd,
 }
 
@@ -70,8 +82,12 @@ pub fn init() -> Result<(), StartError> {
         },
         contexts: Vec::new(),
         commands: Vec::new(),
+        processes: Vec::new(),
+        connections: Vec::new(),
         transfers: Transfers::new(roots),
+        watches: Vec::new(),
         zygote,
+        stopped: Vec::new(),
         children: jail::child_signals()?,
     };
     let end = guest.run();
@@ -111,6 +127,9 @@ impl Guest {
         self.ground.stale.interest(self.ground.now, &mut wants);
         self.contexts.iter().for_each(|context| context.interest(&self.ground, &mut wants));
         self.commands.iter().for_each(|command| command.interest(&self.ground, &mut wants));
+        self.processes.iter().for_each(|process| process.interest(&self.ground, &mut wants));
+        self.connections.iter().for_each(|connection| connection.interest(&self.ground, &mut wants));
+        self.watches.iter().for_each(|watch| watch.interest(&self.ground, &mut wants));
         if self.transfers.runnable() && !self.ground.host.behind() {
             wants.at(self.ground.now);
         }
@@ -163,16 +182,19 @@ impl Guest {
         let now = self.ground.now;
         if let Some(overrun) = self.ground.watch.overrun(now, &mut self.ground.host) {
             self.contexts.iter_mut().for_each(|context| context.overran(overrun, now));
-            self.commands.iter_mut().for_each(|command| command.overran(overrun));
+            self.programs().for_each(|program| program.overran(overrun));
             self.kill_everything();
         }
     }
 
     fn turn(&mut self, ready: &Ready) {
+        let lone_context = self.has_one_context();
         let ground = &mut self.ground;
-        let lone_context = self.contexts.len() == 1 && self.commands.is_empty();
         self.contexts.retain_mut(|context| !context.turn(ready, lone_context, ground));
         self.commands.retain_mut(|command| !command.turn(ready, ground));
+        self.processes.retain_mut(|process| !process.turn(ready, ground));
+        self.connections.retain_mut(|connection| !connection.turn(ready, ground));
+        self.watches.retain_mut(|watch| !watch.turn(ready, ground));
         ground.stale.turn(ready, ground.now, &mut ground.scratch);
         if !ground.host.behind() {
             self.transfers.turn(ground);
@@ -194,8 +216,8 @@ impl Guest {
         if let Some(context) = self.contexts.iter_mut().find(|context| context.pid() == Some(pid)) {
             context.ended(exit, now);
         }
-        if let Some(command) = self.commands.iter_mut().find(|command| command.pid() == Some(pid)) {
-            command.ended(exit);
+        if let Some(program) = self.programs().find(|program| program.pid() == Some(pid)) {
+            program.ended(exit);
         }
     }
 
@@ -206,8 +228,19 @@ impl Guest {
         for context in &mut self.contexts {
             context.kill(false, self.ground.now);
         }
-        for pid in self.commands.iter().filter_map(Command::pid) {
+        for pid in self.programs().filter_map(|program| program.pid()) {
             processes::Root { pid }.kill();
         }
+    }
+
+    /// True when a context, and nothing else, lives in the sandbox.
+    pub fn has_one_context(&self) -> bool {
+        self.contexts.len() == 1 && self.commands.is_empty() && self.processes.is_empty()
+    }
+
+    /// Programs of commands and processes.
+    fn programs(&mut self) -> impl Iterator<Item = &mut Program> {
+        let commands = self.commands.iter_mut().map(|command| &mut command.program);
+        commands.chain(self.processes.iter_mut().map(|process| &mut process.program))
     }
 }

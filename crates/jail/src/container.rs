@@ -32,6 +32,8 @@ pub struct ContainerPlan {
     pub memory_bytes_max: Option<u64>,
     /// Processes and threads at once, where the engine does not hold that limit.
     pub pids_max: Option<u32>,
+    /// Where user code keeps its files.
+    pub workspace: String,
     /// Inode numbers of the host's namespaces, by their names in `/proc/self/ns`.
     pub ns: BTreeMap<String, u64>,
     /// The zygote that the guest starts.
@@ -69,6 +71,7 @@ fn settle() -> Result<Infallible, Failed> {
         memory_bytes_max: plan.memory_bytes_max,
         pids_max: plan.pids_max,
         ns: plan.ns,
+        workspace: Some(plan.workspace),
         ..GuestStart::default()
     };
     let rules = rules.map(IntoRawFd::into_raw_fd);

@@ -20,6 +20,7 @@ mod room;
 mod seccomp;
 pub mod spawn;
 mod sys;
+pub mod terminal;
 mod tree;
 
 pub use enter::{in_place, rlimits};

@@ -64,11 +64,13 @@ pub struct File {
 /// One sandbox.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RoomPlan {
-    /// Size of `/workspace` in bytes.
+    /// Where user code keeps its files: `/workspace` or `/home/user`; the other one is a place like `/tmp`.
+    pub workspace: String,
+    /// Its size in bytes.
     pub workspace_bytes: u64,
-    /// Files and directories in `/workspace`.
+    /// Files and directories in it.
     pub workspace_inodes: u64,
-    /// Size of each of `/tmp`, `/home/user` and `/dev/shm` in bytes.
+    /// Size of each of the other writable places in bytes.
     pub scratch_bytes: u64,
     /// Resource limits: number, and value for both soft and hard.
     pub rlimits: Vec<(u32, u64)>,

@@ -80,6 +80,7 @@ fn raise(plan: &RoomPlan, given: Given, report: &OwnedFd) -> Result<Infallible, 
     let start = GuestStart {
         rlimits,
         memory_bytes_max: plan.memory_bytes_max,
+        workspace: Some(plan.workspace.clone()),
         ..place(given, rules, processes, report)?
     };
     let env = environment(&start)?;
@@ -97,10 +98,14 @@ fn mounts(plan: &RoomPlan) -> Result<(), Failed> {
         plan.workspace_bytes, plan.workspace_inodes
     );
     let flags = MountFlags::NOSUID | MountFlags::NODEV;
+    let [at_workspace, at_home] = match plan.workspace == inside::HOME {
+        true => [private, workspace],
+        false => [workspace, private],
+    };
     let list = [
-        ("tmpfs", inside::WORKSPACE, flags, workspace),
+        ("tmpfs", inside::WORKSPACE, flags, at_workspace),
         ("tmpfs", "/tmp", flags, scratch.clone()),
-        ("tmpfs", inside::HOME, flags, private),
+        ("tmpfs", inside::HOME, flags, at_home),
         ("tmpfs", "/dev/shm", flags | MountFlags::NOEXEC, scratch),
         (
             "devpts",

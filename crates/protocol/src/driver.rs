@@ -2,6 +2,7 @@
 
 use crate::{ExecutionId, Wall};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Guest to driver.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -11,6 +12,9 @@ pub enum ToDriver {
     Execute {
         /// The execution; every frame of it carries this id.
         execution: ExecutionId,
+        /// Environment of this execution only; the driver puts back what each name had before.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        env: BTreeMap<String, String>,
     },
     /// The last bundle or error was taken.
     Ack,

@@ -5,10 +5,19 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Version of this protocol; both sides must agree.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Standard input of one context or command that the guest may be sent ahead of [`Reply::StdinTaken`], in bytes.
 pub const STDIN_BYTES_MAX: u64 = 1 << 20;
+
+/// Output of one process that the guest may send ahead of [`Request::OutputTaken`], in bytes.
+pub const OUTPUT_WINDOW_BYTES: u64 = 256 << 10;
+
+/// What a watch may send ahead of [`Request::WatchTaken`], in bytes.
+pub const WATCH_BYTES_MAX: u64 = 256 << 10;
+
+/// What a `Chunk` costs beside its payload, in bytes.
+pub const CHUNK_COST_BYTES: u64 = 1 << 10;
 
 /// A file transfer or file operation; the host numbers them.
 pub type Transfer = u64;
@@ -57,6 +66,14 @@ pub enum Stream {
     Stderr,
 }
 
+/// How large a terminal is, in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct WindowSize {
+    pub columns: u16,
+    pub rows: u16,
+}
+
 /// What of an execution's output is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Caps {
@@ -97,6 +114,9 @@ pub enum Request {
         execution: ExecutionId,
         /// What is kept of its output.
         caps: Caps,
+        /// Environment of this execution only: afterwards each name has again what it had before.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        env: BTreeMap<String, String>,
     },
     /// SIGINT to a context's process group.
     Interrupt {
@@ -123,14 +143,49 @@ pub enum Request {
         /// What is kept of its output.
         caps: Caps,
     },
-    /// A signal to a command's process group.
+    /// Run a program for somebody who follows it: all of its output is sent, as fast as [`Request::OutputTaken`] lets it.
+    /// Answered by `ProcessStarted` or `ProcessFailed`; signals and standard input are those of commands.
+    ProcessStart {
+        /// Its id.
+        process: ExecutionId,
+        /// Program and arguments.
+        argv: Vec<String>,
+        /// Working directory.
+        cwd: String,
+        /// Environment on top of the sandbox's own.
+        env: BTreeMap<String, String>,
+        /// Whether `Stdin` will follow.
+        stdin: bool,
+        /// A terminal of this size, which is standard input, output and error at once.
+        tty: Option<WindowSize>,
+    },
+    /// Output of a process was taken: so much more may be sent.
+    OutputTaken {
+        /// The process.
+        process: ExecutionId,
+        /// Bytes.
+        bytes: u64,
+    },
+    /// A process's terminal has another size.
+    Resize {
+        /// The process.
+        process: ExecutionId,
+        /// The size.
+        size: WindowSize,
+    },
+    /// Nobody follows a process any more: it is killed with all that came from it, and nothing more is told of it.
+    ProcessKill {
+        /// The process.
+        process: ExecutionId,
+    },
+    /// A signal to the process group of a command or process.
     CommandSignal {
         /// The command.
         execution: ExecutionId,
         /// Signal number.
         signal: i32,
     },
-    /// Payload for standard input of a context or a command. The guest never stops listening because code does not
+    /// Payload for standard input of a context, a command or a process. The guest never stops listening because code does not
     /// read: a host that has more than [`STDIN_BYTES_MAX`] on their way breaks the protocol.
     Stdin {
         /// The context, when it is one.
@@ -148,6 +203,20 @@ pub enum Request {
         path: String,
         /// Permission bits.
         mode: u32,
+    },
+    /// Begin writing a file where it is, as user code would: links are followed, one that is there is emptied, others see
+    /// it grow. Parents are made. Goes on as after `WriteBegin`.
+    WriteInPlace {
+        /// The transfer.
+        transfer: Transfer,
+        /// Absolute, or below `/workspace`.
+        path: String,
+        /// Permission bits of a new file.
+        mode: u32,
+        /// Extended attributes that it has afterwards, of those that begin with the prefix.
+        attributes: BTreeMap<String, String>,
+        /// What their names begin with; nothing is done about others.
+        prefix: String,
     },
     /// The payload is the next part of the file.
     WriteChunk {
@@ -195,6 +264,46 @@ pub enum Request {
         /// Absolute, or below `/workspace`.
         path: String,
     },
+    /// What a path leads to, as for user code: one [`Entry`] as for `Stat`, whose path is absolute and has no links.
+    Resolve {
+        /// The transfer.
+        transfer: Transfer,
+        /// Absolute, or below `/workspace`.
+        path: String,
+    },
+    /// Extended attributes of a file, as a JSON object in one `Chunk`, then `Done`.
+    Attributes {
+        /// The transfer.
+        transfer: Transfer,
+        /// Absolute, or below `/workspace`.
+        path: String,
+        /// What their names begin with.
+        prefix: String,
+    },
+    /// Watch a directory: `Chunk`s whose payloads are JSON arrays of [`WatchEvent`], the first when it is watched, until
+    /// `Stop` or `Failed`.
+    Watch {
+        /// The transfer.
+        transfer: Transfer,
+        /// Absolute, or below `/workspace`.
+        path: String,
+        /// With all directories below it.
+        recursive: bool,
+    },
+    /// So many bytes of a watch were taken, each `Chunk` counted with [`CHUNK_COST_BYTES`] and its payload.
+    WatchTaken {
+        /// The watch.
+        transfer: Transfer,
+        /// Bytes.
+        bytes: u64,
+    },
+    /// Tell what a watch has seen until now; answered by `Done` after that.
+    WatchDrain {
+        /// The transfer.
+        transfer: Transfer,
+        /// The watch.
+        watch: Transfer,
+    },
     /// Make a directory and its parents.
     MakeDir {
         /// The transfer.
@@ -209,6 +318,21 @@ pub enum Request {
         /// Absolute, or below `/workspace`.
         path: String,
     },
+    /// Connect to a server inside the sandbox. From now on it is like a process that is followed: answered by
+    /// `ProcessStarted` (without a pid) or `ProcessFailed`, then output, and `ProcessEnded` where the server ends it.
+    Connect {
+        /// Its id.
+        process: ExecutionId,
+        /// Where the server listens on the sandbox's loopback interface.
+        port: u16,
+    },
+    /// Stop every process of the sandbox where it is, or let those go on that this stopped; answered by `Done`.
+    Pause {
+        /// The transfer.
+        transfer: Transfer,
+        /// Stop, or go on.
+        pause: bool,
+    },
     /// Rename a file or directory.
     Rename {
         /// The transfer.
@@ -217,6 +341,8 @@ pub enum Request {
         from: String,
         /// To where.
         to: String,
+        /// Make the directories that hold the new place.
+        parents: bool,
     },
 }
 
@@ -248,6 +374,35 @@ pub struct Entry {
     pub modified_ms: i64,
     /// Where a symlink points.
     pub target: Option<String>,
+    /// The user that owns it.
+    pub uid: u32,
+    /// The group that owns it.
+    pub gid: u32,
+}
+
+/// What happened in a directory that is watched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WatchEvent {
+    /// To what: a path below the directory.
+    pub name: String,
+    /// What.
+    pub kind: WatchKind,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WatchKind {
+    /// It was made, or moved here.
+    Create,
+    /// Its content changed.
+    Write,
+    /// It was removed.
+    Remove,
+    /// It was moved away.
+    Rename,
+    /// Its permissions or attributes changed.
+    Chmod,
 }
 
 /// A changed file, as the guest saw it.
@@ -369,6 +524,36 @@ pub enum Reply {
         files_dropped: u32,
         /// Where the whole output lies.
         spilled_to: Vec<String>,
+    },
+    /// A process runs.
+    ProcessStarted {
+        /// The process.
+        process: ExecutionId,
+        /// Its process id inside.
+        pid: u32,
+    },
+    /// A process could not be started.
+    ProcessFailed {
+        /// The process.
+        process: ExecutionId,
+        /// Error number.
+        errno: i32,
+        /// Why, fitting after "cannot …".
+        message: String,
+    },
+    /// Output of a process: the payload, at most [`OUTPUT_WINDOW_BYTES`] ahead of what was taken.
+    ProcessOutput {
+        /// The process.
+        process: ExecutionId,
+        /// Which stream.
+        stream: Stream,
+    },
+    /// A process ended, and all that it wrote was sent.
+    ProcessEnded {
+        /// The process.
+        process: ExecutionId,
+        /// How.
+        end: End,
     },
     /// Part of a file or listing: the payload.
     Chunk {

@@ -117,7 +117,8 @@ fn listing_and_looking() {
     host.operate(make("x/y/z")).unwrap();
     host.operate(make("x/y/z")).unwrap();
     assert_eq!(host.operate(make("a/b/c.txt")), Err(20));
-    let rename = Request::Rename { transfer: 7, from: "a/b/c.txt".into(), to: "x/y/z/d.txt".into() };
+    let rename =
+        Request::Rename { transfer: 7, from: "a/b/c.txt".into(), to: "x/y/z/d.txt".into(), parents: false };
     host.operate(rename).unwrap();
     assert_eq!(host.read("x/y/z/d.txt", 0, 9).unwrap(), b"abc");
     remove(&mut host, "link").unwrap();

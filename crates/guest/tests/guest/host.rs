@@ -192,7 +192,12 @@ impl Host {
 
     pub fn execute(&mut self, context: &ContextId, code: &str, caps: Caps) -> ExecutionId {
         let execution = ExecutionId::from_bits(self.bits());
-        let request = Request::Execute { context: context.clone(), execution: execution.clone(), caps };
+        let request = Request::Execute {
+            context: context.clone(),
+            execution: execution.clone(),
+            caps,
+            env: BTreeMap::new(),
+        };
         self.send(&request, code.as_bytes());
         self.places.insert(execution.clone(), context.clone());
         execution

@@ -1,8 +1,8 @@
 //! Commands: one program each, run in a sandbox beside its contexts. What it says and how it ends comes as for code.
 
 use crate::{
-    Caller, Error, Execution, Interpreter, Sandbox, Stdin, check,
-    context::WORKSPACE,
+    Caller, Error, Execution, Interpreter, Sandbox, Stdin,
+    check::{self, Checked},
     drive::{Drive, Ends, Plan},
     execution::EVENTS,
     ids,
@@ -32,12 +32,50 @@ pub enum Program {
     Argv(Vec<String>),
 }
 
+impl Program {
+    /// Whether it can be started at all.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let wrong = |why: &str| Err(Error::Request { what: "this command".into(), why: why.into() });
+        let words: &[String] = match self {
+            Program::Shell(line) => std::slice::from_ref(line),
+            Program::Argv(argv) => argv,
+        };
+        if words.first().is_none_or(String::is_empty) {
+            return wrong("it is empty");
+        }
+        if words.iter().any(|word| word.contains('\0')) {
+            return wrong("it contains NUL");
+        }
+        if words.iter().map(|word| word.len() + 1).sum::<usize>() > ARGV_BYTES_MAX {
+            return wrong("it has more than 120K; put what is long into a file, or use standard input");
+        }
+        Ok(())
+    }
+
+    /// What a policy says of it, as Bash.
+    pub(crate) async fn judge(&self, policy: &Arc<Policy>) -> Checked {
+        let line = match self {
+            Program::Shell(line) => line.clone(),
+            Program::Argv(argv) => argv.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
+        };
+        check::check(line.as_bytes(), Language::Bash, policy).await
+    }
+
+    /// What the guest starts.
+    pub(crate) fn argv(self, sandbox: &Sandbox) -> Vec<String> {
+        match self {
+            Program::Shell(line) => vec![sandbox.programs().bash().to_owned(), "-c".to_owned(), line],
+            Program::Argv(argv) => argv,
+        }
+    }
+}
+
 /// One run of a program.
 #[derive(Debug)]
 pub struct CommandRequest {
     /// The program.
     pub program: Program,
-    /// Working directory; `/workspace` where there is none.
+    /// Working directory; the sandbox's workspace where there is none.
     pub cwd: Option<String>,
     /// Environment on top of the sandbox's.
     pub env: BTreeMap<String, String>,
@@ -52,27 +90,14 @@ pub struct CommandRequest {
 }
 
 impl CommandRequest {
-    /// A run of `program` in `/workspace` with the sandbox's limits and without standard input.
+    /// A run of `program` in the workspace with the sandbox's limits and without standard input.
     pub fn new(program: Program) -> CommandRequest {
         let (cwd, env, stdin, timeout_ms, output_bytes_max, policy) = Default::default();
         CommandRequest { program, cwd, env, stdin, timeout_ms, output_bytes_max, policy }
     }
 
     fn check(&self) -> Result<(), Error> {
-        let wrong = |why: &str| Err(Error::Request { what: "this command".into(), why: why.into() });
-        let words: &[String] = match &self.program {
-            Program::Shell(line) => std::slice::from_ref(line),
-            Program::Argv(argv) => argv,
-        };
-        if words.first().is_none_or(String::is_empty) {
-            return wrong("it is empty");
-        }
-        if words.iter().any(|word| word.contains('\0')) {
-            return wrong("it contains NUL");
-        }
-        if words.iter().map(|word| word.len() + 1).sum::<usize>() > ARGV_BYTES_MAX {
-            return wrong("it has more than 120K; put what is long into a file, or use standard input");
-        }
+        self.program.check()?;
         if self.timeout_ms == Some(0) {
             let (name, value) = ("timeout", "0".to_owned());
             return Err(LimitsError { name, value, why: "a timeout is more than 0" }.into());
@@ -95,12 +120,8 @@ impl Interpreter {
     ) -> Result<Execution, Error> {
         own(caller, sandbox)?;
         request.check()?;
-        let line = match &request.program {
-            Program::Shell(line) => line.clone(),
-            Program::Argv(argv) => argv.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
-        };
         let policy = request.policy.as_ref().unwrap_or(self.policy());
-        let checked = check::check(line.as_bytes(), Language::Bash, policy).await;
+        let checked = request.program.judge(policy).await;
         let id = ExecutionId::from_bits(ids::random());
         match checked.refused {
             Some(verdict) => Ok(Execution::ended(id, Language::Bash, verdict, checked.findings)),
@@ -121,10 +142,6 @@ async fn start(
     if plan.cpu_ms.is_some() && before.cpu_ms.is_none() {
         return Err(Error::CpuUnmeasured);
     }
-    let argv = match request.program {
-        Program::Shell(line) => vec![sandbox.programs().bash().to_owned(), "-c".to_owned(), line],
-        Program::Argv(argv) => argv,
-    };
     let routes = &sandbox.wire().routes;
     let frames = routes.add_execution(id.clone());
     let credit = routes.add_input(Input::Command(id.clone()));
@@ -132,8 +149,8 @@ async fn start(
     env.extend(request.env);
     let order = Request::CommandStart {
         execution: id.clone(),
-        argv,
-        cwd: request.cwd.unwrap_or_else(|| WORKSPACE.to_owned()),
+        argv: request.program.argv(sandbox),
+        cwd: request.cwd.unwrap_or_else(|| sandbox.workspace().to_owned()),
         env,
         stdin: matches!(request.stdin, Stdin::Piped(_)),
         caps: plan.caps,

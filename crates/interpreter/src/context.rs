@@ -10,6 +10,7 @@ use crate::{
     routes::{Input, Life},
     sandbox::START_MS,
 };
+use jail::plan::inside;
 use protocol::{
     ContextId, Language,
     guest::{Launch, Request, Streams},
@@ -25,7 +26,10 @@ use std::{
 use tokio::sync::watch;
 
 /// Where code and commands begin.
-pub(crate) const WORKSPACE: &str = "/workspace";
+pub(crate) fn workspace(at_home: bool) -> &'static str {
+    if at_home { inside::HOME } else { inside::WORKSPACE }
+}
+
 const PYTHON: [&str; 4] = ["/.belljar/template/bin/python", "-I", "-B", "/.belljar/driver/driver.py"];
 const BASH: [&str; 3] = ["--noprofile", "--norc", "/.belljar/driver/driver.sh"];
 const NODE: &str = "/.belljar/driver/driver.js";
@@ -121,7 +125,7 @@ impl Context {
         let inherits = launch != Launch::Zygote;
         let mut env: BTreeMap<String, String> = sandbox.env().clone();
         env.extend(request.env.clone());
-        let cwd = request.cwd.clone().unwrap_or_else(|| WORKSPACE.to_owned());
+        let cwd = request.cwd.clone().unwrap_or_else(|| sandbox.workspace().to_owned());
         let order = Request::ContextCreate { context: id.clone(), launch, cwd, env, stdin: request.stdin };
         sandbox.wire().send(&order, &[]).await.map_err(|gone| sandbox.lost(gone))?;
         Ok(Reserved { id, inherits, life, input })

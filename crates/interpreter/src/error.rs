@@ -1,7 +1,7 @@
 //! What can go wrong on our side or the caller's. A failure of the code that runs is an `Outcome`, not an error.
 
 use crate::{backend::StartError, files::FileError, template::TemplateError};
-use protocol::{ContextId, LimitsError, Require, SandboxId, Wall};
+use protocol::{ContextId, ExecutionId, Finding, FindingKind, LimitsError, Require, SandboxId, Wall};
 
 /// Why a request could not be carried out. The text fits after "cannot …"; what to do is in [`Error::hint`].
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +85,26 @@ pub enum Error {
         /// The walls that are missing.
         missing: Vec<Wall>,
     },
+    /// The policy denies what somebody wanted to follow; what else is denied ends in an outcome.
+    #[error("run this: {}", denial(findings))]
+    Denied {
+        /// All that the policy says of it.
+        findings: Vec<Finding>,
+    },
+    /// A program could not be started.
+    #[error("{message}")]
+    Program {
+        /// What failed and why, as the guest tells it.
+        message: String,
+        /// Linux' error number.
+        errno: i32,
+    },
+    /// Nobody reads what is written.
+    #[error("write to {process}: it has ended, or its standard input is closed")]
+    StdinClosed {
+        /// The process.
+        process: ExecutionId,
+    },
     /// A CPU limit was asked for where CPU time cannot be measured.
     #[error("hold a CPU limit: this backend cannot measure CPU time here")]
     CpuUnmeasured,
@@ -106,6 +126,9 @@ impl Error {
             Error::Guest { .. } => "guest",
             Error::WallsDown { .. } => "walls_down",
             Error::BelowRequired { .. } => "below_required",
+            Error::Denied { .. } => "denied",
+            Error::Program { .. } => "program",
+            Error::StdinClosed { .. } => "stdin_closed",
             Error::CpuUnmeasured => "cpu_unmeasured",
         }
     }
@@ -116,6 +139,7 @@ impl Error {
             Error::Start(error) | Error::Image(error) => return error.hint.clone(),
             Error::Template(error) => return Some(error.hint()).filter(|hint| !hint.is_empty()),
             Error::File(error) => return error.hint().map(str::to_owned),
+            Error::Denied { findings } => return denied(findings).and_then(|first| first.hint.clone()),
             Error::ContextBusy { .. } => {
                 "wait for the running execution, interrupt it, or use another context"
             }
@@ -140,11 +164,27 @@ impl Error {
             | Error::UnknownBackend { .. }
             | Error::Template(_)
             | Error::Guest { .. } => 127,
-            Error::WallsDown { .. } | Error::BelowRequired { .. } | Error::CpuUnmeasured => 126,
+            Error::Program { errno: 2, .. } => 127,
+            Error::WallsDown { .. }
+            | Error::BelowRequired { .. }
+            | Error::CpuUnmeasured
+            | Error::Denied { .. }
+            | Error::Program { .. } => 126,
             Error::Limits(_) | Error::Request { .. } | Error::NotFound { .. } => 2,
             _ => 1,
         }
     }
+}
+
+fn denied(findings: &[Finding]) -> Option<&Finding> {
+    findings.iter().find(|finding| finding.kind == FindingKind::Denied)
+}
+
+fn denial(findings: &[Finding]) -> String {
+    denied(findings).map_or_else(
+        || "the policy denies it".to_owned(),
+        |first| format!("the policy denies it: {}", first.message),
+    )
 }
 
 fn known_backends(known: &[String]) -> String {

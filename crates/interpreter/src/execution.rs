@@ -153,12 +153,9 @@ impl Interrupter {
     /// # Errors
     /// When it is no command, or there is no such signal.
     pub fn signal(&self, signal: i32) -> Result<(), Error> {
-        let wrong = |why: &str| Error::Request { what: format!("signal {signal}"), why: why.to_owned() };
-        if !SIGNALS.contains(&signal) {
-            return Err(wrong("signals have numbers from 1 to 31"));
-        }
-        let sandbox =
-            self.command.as_ref().ok_or_else(|| wrong("only commands take signals; interrupt this one"))?;
+        check_signal(signal)?;
+        let why = "only commands take signals; interrupt this one";
+        let sandbox = self.command.as_ref().ok_or_else(|| unfit(signal, why))?;
         if let Some(sandbox) = sandbox.upgrade() {
             sandbox.wire().post(&runner::signal(&self.id, signal));
         }
@@ -166,7 +163,20 @@ impl Interrupter {
     }
 }
 
-fn bare(id: ExecutionId, language: Language, verdict: Verdict) -> Outcome {
+/// Whether there is such a signal.
+pub(crate) fn check_signal(signal: i32) -> Result<(), Error> {
+    match SIGNALS.contains(&signal) {
+        true => Ok(()),
+        false => Err(unfit(signal, "signals have numbers from 1 to 31")),
+    }
+}
+
+fn unfit(signal: i32, why: &str) -> Error {
+    Error::Request { what: format!("signal {signal}"), why: why.to_owned() }
+}
+
+/// An outcome of which only the verdict is known.
+pub(crate) fn bare(id: ExecutionId, language: Language, verdict: Verdict) -> Outcome {
     Outcome {
         id,
         sandbox: None,

@@ -7,7 +7,8 @@ use crate::{
     wire::Gone,
 };
 use protocol::guest::{Entry, Request, Transfer};
-use std::io;
+use serde::de::DeserializeOwned;
+use std::{collections::BTreeMap, io};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     sync::mpsc::{UnboundedReceiver, error::TryRecvError},
@@ -19,6 +20,8 @@ const PIECE_BYTES: usize = 256 << 10;
 const WINDOW_BYTES: usize = 8 << 20;
 /// What answers to a small question may cost.
 const ANSWER_BYTES: usize = 64 << 10;
+/// What attributes may cost.
+const LOOK_BYTES: usize = 256 << 10;
 /// What a listing may cost.
 const LISTING_BYTES: usize = 64 << 20;
 const ENTRIES_MAX: u32 = 100_000;
@@ -99,6 +102,15 @@ impl FileError {
     }
 }
 
+/// Extended attributes of a file.
+#[derive(Debug, Clone, Copy)]
+pub struct Attributes<'a> {
+    /// Names and values.
+    pub all: &'a BTreeMap<String, String>,
+    /// What their names begin with; nothing is done about others.
+    pub prefix: &'a str,
+}
+
 /// The files of one sandbox. Paths are absolute or below `/workspace`; names that are not UTF-8 are written as
 /// [`protocol::path`] says.
 #[derive(Debug, Clone, Copy)]
@@ -118,10 +130,44 @@ impl<'a> Files<'a> {
     /// When the path is unsound, `source` fails, the sandbox refuses or is gone.
     pub async fn write(&self, path: &str, source: impl AsyncRead + Unpin, mode: u32) -> Result<u64, Error> {
         check(path)?;
+        let begin = |transfer| Request::WriteBegin { transfer, path: path.to_owned(), mode };
+        self.write_after(path, begin, source).await
+    }
+
+    /// Writes a file from `source` where it is, as user code would: links are followed, one that is there is emptied,
+    /// others see it grow. A new one has permission bits `mode` (0o644 where there are none); parents are made. Afterwards it has
+    /// these extended attributes of those whose names begin with [`Attributes::prefix`]. Returns its size in bytes.
+    ///
+    /// # Errors
+    /// As for [`Files::write`], and where the file system keeps no attributes and there are some (error number 95).
+    pub async fn write_in_place(
+        &self,
+        path: &str,
+        source: impl AsyncRead + Unpin,
+        mode: Option<u32>,
+        attributes: Attributes<'_>,
+    ) -> Result<u64, Error> {
+        check(path)?;
+        let begin = |transfer| Request::WriteInPlace {
+            transfer,
+            path: path.to_owned(),
+            mode: mode.unwrap_or(0o644),
+            attributes: attributes.all.clone(),
+            prefix: attributes.prefix.to_owned(),
+        };
+        self.write_after(path, begin, source).await
+    }
+
+    async fn write_after(
+        &self,
+        path: &str,
+        begin: impl FnOnce(Transfer) -> Request,
+        source: impl AsyncRead + Unpin,
+    ) -> Result<u64, Error> {
         let mut open =
             Open::new(self.sandbox, ANSWER_BYTES, |transfer| Request::WriteEnd { transfer, keep: false });
         let transfer = open.transfer;
-        open.send(&Request::WriteBegin { transfer, path: path.to_owned(), mode }, &[]).await?;
+        open.send(&begin(transfer), &[]).await?;
         let size = open.pour(path, source).await?;
         open.send(&Request::WriteEnd { transfer, keep: true }, &[]).await?;
         open.done(path).await?;
@@ -209,14 +255,43 @@ impl<'a> Files<'a> {
     /// # Errors
     /// When the path is unsound, the sandbox refuses or is gone.
     pub async fn stat(&self, path: &str) -> Result<Entry, Error> {
-        check(path)?;
-        let mut open = Open::new(self.sandbox, ANSWER_BYTES, |transfer| Request::Stop { transfer });
-        open.send(&Request::Stat { transfer: open.transfer, path: path.to_owned() }, &[]).await?;
-        let mut entry = None;
-        while let Some(bytes) = open.chunk().await? {
-            entry = serde_json::from_slice(&bytes).ok();
+        self.look(path, |transfer, path| Request::Stat { transfer, path }).await
+    }
+
+    /// What a path leads to, followed as user code would: its entry, with the absolute path at which it is.
+    ///
+    /// # Errors
+    /// As for [`Files::stat`], and where a link leads nowhere.
+    pub async fn resolve(&self, path: &str) -> Result<Entry, Error> {
+        let entry: Entry = self.look(path, |transfer, path| Request::Resolve { transfer, path }).await?;
+        match entry.path.starts_with('/') {
+            true => Ok(entry),
+            false => Err(FileError::Answer { path: printable(path) }.into()),
         }
-        entry.ok_or_else(|| FileError::Answer { path: printable(path) }.into())
+    }
+
+    /// Extended attributes of a file whose names begin with `prefix`; none where its file system has none.
+    ///
+    /// # Errors
+    /// As for [`Files::stat`].
+    pub async fn attributes(&self, path: &str, prefix: &str) -> Result<BTreeMap<String, String>, Error> {
+        let prefix = prefix.to_owned();
+        self.look(path, |transfer, path| Request::Attributes { transfer, path, prefix }).await
+    }
+
+    async fn look<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        request: impl FnOnce(Transfer, String) -> Request,
+    ) -> Result<T, Error> {
+        check(path)?;
+        let mut open = Open::new(self.sandbox, LOOK_BYTES, |transfer| Request::Stop { transfer });
+        open.send(&request(open.transfer, path.to_owned()), &[]).await?;
+        let mut found = None;
+        while let Some(bytes) = open.chunk().await? {
+            found = serde_json::from_slice(&bytes).ok();
+        }
+        found.ok_or_else(|| FileError::Answer { path: printable(path) }.into())
     }
 
     /// Makes a directory and its parents.
@@ -242,10 +317,33 @@ impl<'a> Files<'a> {
     /// # Errors
     /// When a path is unsound, the sandbox refuses or is gone.
     pub async fn rename(&self, from: &str, to: &str) -> Result<(), Error> {
+        self.put(from, to, false).await
+    }
+
+    /// The same where the directories that hold the new place are made first.
+    ///
+    /// # Errors
+    /// As for [`Files::rename`].
+    pub async fn move_to(&self, from: &str, to: &str) -> Result<(), Error> {
+        self.put(from, to, true).await
+    }
+
+    async fn put(&self, from: &str, to: &str, parents: bool) -> Result<(), Error> {
         check(from)?;
         check(to)?;
-        self.ask(from, |transfer| Request::Rename { transfer, from: from.to_owned(), to: to.to_owned() })
-            .await
+        let (from, to) = (from.to_owned(), to.to_owned());
+        let order = |transfer| Request::Rename { transfer, from: from.clone(), to: to.clone(), parents };
+        self.ask(&from, order).await
+    }
+
+    /// Has a watch tell what it has seen until now, and returns after that.
+    pub(crate) async fn drain(&self, path: &str, watch: Transfer) -> Result<(), Error> {
+        self.ask(path, |transfer| Request::WatchDrain { transfer, watch }).await
+    }
+
+    /// Not about files, but asked for and answered as they are.
+    pub(crate) async fn pause(&self, pause: bool) -> Result<(), Error> {
+        self.ask("the sandbox", |transfer| Request::Pause { transfer, pause }).await
     }
 
     async fn ask(&self, path: &str, request: impl Fn(Transfer) -> Request) -> Result<(), Error> {
@@ -255,7 +353,7 @@ impl<'a> Files<'a> {
     }
 }
 
-fn check(path: &str) -> Result<(), FileError> {
+pub(crate) fn check(path: &str) -> Result<(), FileError> {
     let why = match path {
         "" => "it is empty",
         path if path.contains('\0') => "a path contains no NUL",
@@ -266,7 +364,7 @@ fn check(path: &str) -> Result<(), FileError> {
 }
 
 /// A transfer that is given up when it is dropped before its end.
-struct Open<'a> {
+pub(crate) struct Open<'a> {
     sandbox: &'a Sandbox,
     transfer: Transfer,
     parts: UnboundedReceiver<Part>,

@@ -6,6 +6,7 @@ use crate::{
     backend::{self, Backend, StartRequest},
     check,
     containers::OciSettings,
+    context::workspace,
     context::{Occupied, came_up},
     drive::{Drive, Ends, Plan},
     execution::EVENTS,
@@ -23,7 +24,7 @@ use protocol::{
     guest::{Caps, Request},
 };
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     path::PathBuf,
     sync::{Arc, Mutex, OnceLock, Weak},
 };
@@ -157,7 +158,7 @@ impl Interpreter {
     ///
     /// # Errors
     /// When the request contradicts itself or there is nothing to run it in.
-    pub async fn execute(&self, caller: &Caller, request: ExecuteRequest) -> Result<Execution, Error> {
+    pub async fn execute(&self, caller: &Caller, mut request: ExecuteRequest) -> Result<Execution, Error> {
         let policy = request.policy.as_ref().unwrap_or(&self.shared.settings.policy);
         let checked = check::check(&request.code, request.language, policy).await;
         if let Some(mut verdict) = checked.refused {
@@ -168,17 +169,18 @@ impl Interpreter {
         let findings = checked.findings;
         check_env(&request.env)?;
         check_times(&request)?;
-        let make = |env, stdin: &Stdin| ContextRequest {
-            language: request.language,
-            cwd: None,
-            env,
-            stdin: matches!(stdin, Stdin::Piped(_)),
+        let place = request.place.clone();
+        // A new context is made with it, and keeps it.
+        let env = match place {
+            Place::Fresh(_) | Place::Sandbox(_) => std::mem::take(&mut request.env),
+            Place::Context(_) => BTreeMap::new(),
         };
-        let (env, stdin) = (request.env.clone(), &request.stdin);
-        match request.place.clone() {
+        let stdin = matches!(request.stdin, Stdin::Piped(_));
+        let made = ContextRequest { language: request.language, cwd: None, env, stdin };
+        match place {
             Place::Fresh(fresh) => {
                 let sandbox = self.start(caller, fresh).await?;
-                let context = sandbox.create_context(make(env, stdin)).await?;
+                let context = sandbox.create_context(made).await?;
                 if sandbox.require().is_some() {
                     sandbox.greet().await?;
                     return run(context.occupy_first()?, request, findings, true).await;
@@ -189,7 +191,7 @@ impl Interpreter {
             }
             Place::Sandbox(sandbox) => {
                 own(caller, &sandbox)?;
-                let context = sandbox.create_context(make(env, stdin)).await?;
+                let context = sandbox.create_context(made).await?;
                 run(context.occupy_first()?, request, findings, false).await
             }
             Place::Context(context) => {
@@ -297,6 +299,7 @@ impl Interpreter {
             limits: request.limits.clone(),
             template: template.clone(),
             env: request.env.clone(),
+            workspace: workspace(request.home_is_workspace),
             preload: self.shared.settings.preload,
         });
         let started = started.await?;
@@ -305,6 +308,7 @@ impl Interpreter {
             limits: request.limits,
             env: request.env,
             require: request.require,
+            workspace: workspace(request.home_is_workspace),
             _template: template,
         };
         Ok(Sandbox::open(id, started, origin))
@@ -350,12 +354,6 @@ fn check_context(context: &Context, request: &ExecuteRequest) -> Result<(), Erro
     if request.language != context.language() {
         return wrong("this context", format!("it speaks {}, not {}", context.language(), request.language));
     }
-    if !request.env.is_empty() {
-        return wrong(
-            "an environment",
-            "this context has one already; set it when the context is made".to_owned(),
-        );
-    }
     if matches!(request.stdin, Stdin::Piped(_)) && !context.stdin_is_open() {
         return wrong(
             "standard input",
@@ -397,7 +395,8 @@ async fn run(
     }
     let id = ExecutionId::from_bits(ids::random());
     let frames = sandbox.wire().routes.add_execution(id.clone());
-    let order = Request::Execute { context: context.id().clone(), execution: id.clone(), caps: plan.caps };
+    let (caps, env) = (plan.caps, request.env);
+    let order = Request::Execute { context: context.id().clone(), execution: id.clone(), caps, env };
     let code = without_mark(&request.code, request.language);
     sandbox.wire().send(&order, code).await.map_err(|gone| sandbox.lost(gone))?;
     let (handle, runner) = (Arc::clone(&context), Runner::Context(context));

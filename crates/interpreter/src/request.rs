@@ -31,6 +31,8 @@ pub struct SandboxRequest {
     pub require: Option<Require>,
     /// The backend's name; without one, the first that is usable here.
     pub backend: Option<String>,
+    /// Code keeps its files at `/home/user`, and begins there, instead of `/workspace`.
+    pub home_is_workspace: bool,
 }
 
 /// What a new context shall be.
@@ -38,7 +40,7 @@ pub struct SandboxRequest {
 pub struct ContextRequest {
     /// The language that it speaks.
     pub language: Language,
-    /// Working directory; `/workspace` where there is none.
+    /// Working directory; the sandbox's workspace where there is none.
     pub cwd: Option<String>,
     /// Environment on top of the sandbox's.
     pub env: BTreeMap<String, String>,
@@ -80,7 +82,8 @@ pub struct ExecuteRequest {
     pub timeout_ms: Option<u64>,
     /// CPU time in milliseconds; the sandbox's limit where there is none.
     pub cpu_ms: Option<u64>,
-    /// Environment of a new context.
+    /// Environment: of the new context, or with [`Place::Context`] of this execution alone, after which each name has
+    /// again what it had before.
     pub env: BTreeMap<String, String>,
     /// Standard input.
     pub stdin: Stdin,
@@ -147,10 +150,14 @@ pub(crate) fn check_env(env: &BTreeMap<String, String>) -> Result<(), Error> {
             why: why.to_owned(),
         });
     }
+    let over = |why: &str| Err(Error::Request { what: "the environment".to_owned(), why: why.to_owned() });
     let bytes: usize = env.iter().map(|(name, value)| name.len() + value.len() + 8).sum();
     if bytes > 32 << 10 {
-        let why = "names and values together have at most 32K".to_owned();
-        return Err(Error::Request { what: "the environment".to_owned(), why });
+        return over("names and values together have at most 32K");
+    }
+    // It travels in a frame's header.
+    if serde_json::to_vec(env).map_or(usize::MAX, |json| json.len()) > 48 << 10 {
+        return over("it contains too many characters that JSON escapes");
     }
     Ok(())
 }

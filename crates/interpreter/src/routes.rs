@@ -2,11 +2,14 @@
 //!
 //! Ids that nobody waits for (late, unknown or forged ones) are dropped and counted. Waiting for more bytes is `wire`'s.
 
-use crate::credit::Credit;
+use crate::{
+    credit::Credit,
+    outlets::{Outlets, Said},
+};
 use protocol::{
     ContextId, ExecutionId, Wall,
     frame::Frame,
-    guest::{Exit, Reply, Transfer},
+    guest::{CHUNK_COST_BYTES, Exit, Reply, Transfer},
 };
 use std::{
     collections::HashMap,
@@ -21,8 +24,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 const EXECUTION_FRAMES: usize = 8;
 /// Output in one frame, in bytes: guests send far less at a time.
 const OUTPUT_BYTES_MAX: usize = 4 << 20;
-/// What a transfer frame costs beside its bytes.
-const TRANSFER_FRAME_BYTES: usize = 1 << 10;
 
 /// The first words of a guest.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,6 +90,8 @@ pub(crate) struct Routes {
     greeted: OnceLock<Greeting>,
     strays: AtomicU64,
     memory_peak: AtomicU64,
+    /// Processes that somebody follows.
+    pub outlets: Outlets,
 }
 
 impl Routes {
@@ -106,6 +109,7 @@ impl Routes {
                 greeted: OnceLock::new(),
                 strays: AtomicU64::new(0),
                 memory_peak: AtomicU64::new(0),
+                outlets: Outlets::default(),
             },
             receiver,
         )
@@ -161,10 +165,26 @@ impl Routes {
 
     /// Forgets an execution.
     pub fn remove_execution(&self, id: &ExecutionId) {
-        let mut table = self.table();
-        table.executions.remove(id);
-        if let Some(credit) = table.inputs.remove(&Input::Command(id.clone())) {
+        self.table().executions.remove(id);
+        self.remove_input(id);
+    }
+
+    fn remove_input(&self, id: &ExecutionId) {
+        if let Some(credit) = self.table().inputs.remove(&Input::Command(id.clone())) {
             credit.close();
+        }
+    }
+
+    /// Forgets a process; true when it had not ended.
+    pub fn remove_process(&self, id: &ExecutionId) -> bool {
+        self.remove_input(id);
+        self.outlets.remove(id)
+    }
+
+    /// What a transfer may receive more, because so many bytes of one frame were taken.
+    pub fn give_transfer(&self, id: Transfer, bytes: usize) {
+        if let Some(slot) = self.table().transfers.get_mut(&id) {
+            slot.bytes_left = slot.bytes_left.saturating_add(bytes);
         }
     }
 
@@ -182,6 +202,7 @@ impl Routes {
             std::mem::replace(&mut *table, Table { closed: true, next_transfer, ..Table::default() })
         };
         waiting.inputs.values().for_each(|credit| credit.close());
+        self.outlets.close();
     }
 
     /// Frames that nobody waited for.
@@ -226,6 +247,14 @@ impl Routes {
                 self.execution(execution.clone(), frame, false).await;
             }
             Reply::Ended { ref execution, .. } => self.execution(execution.clone(), frame, true).await,
+            Reply::ProcessStarted { process, pid } => self.process(&process, Said::Started(pid))?,
+            Reply::ProcessFailed { process, errno, message } => {
+                self.process(&process, Said::Failed { errno, message })?;
+            }
+            Reply::ProcessOutput { process, stream } => {
+                self.process(&process, Said::Output { stream, bytes: frame.payload.into() })?;
+            }
+            Reply::ProcessEnded { process, end } => self.process(&process, Said::Ended(end))?,
         }
         Ok(())
     }
@@ -293,7 +322,7 @@ impl Routes {
         };
         let last = !matches!(part, Part::Chunk(_));
         if let Part::Chunk(bytes) = &part {
-            let cost = bytes.len() + TRANSFER_FRAME_BYTES;
+            let cost = bytes.len() + CHUNK_COST_BYTES as usize;
             let Some(left) = slot.bytes_left.checked_sub(cost) else {
                 return Err(Broken("sent more of a file than it was asked for".to_owned()));
             };
@@ -302,6 +331,16 @@ impl Routes {
         let heard = slot.parts.send(part).is_ok();
         if last || !heard {
             table.transfers.remove(&id);
+        }
+        Ok(())
+    }
+
+    fn process(&self, id: &ExecutionId, said: Said) -> Result<(), Broken> {
+        let last = matches!(said, Said::Ended(_) | Said::Failed { .. });
+        match self.outlets.deliver(id, said)? {
+            true if last => self.remove_input(id),
+            true => {}
+            false => self.stray(),
         }
         Ok(())
     }

@@ -41,6 +41,7 @@ pub(crate) struct Origin {
     pub limits: Limits,
     pub env: BTreeMap<String, String>,
     pub require: Option<Require>,
+    pub workspace: &'static str,
     /// Keeps the template on the disk while the sandbox shows it.
     pub _template: Option<Template>,
 }
@@ -180,6 +181,11 @@ impl Sandbox {
         &self.origin.limits
     }
 
+    /// Where code, commands and relative paths begin.
+    pub fn workspace(&self) -> &str {
+        self.origin.workspace
+    }
+
     /// The walls that are up around it, as far as the guest has told yet.
     pub fn isolation(&self) -> Isolation {
         self.isolation_of(None)
@@ -231,6 +237,23 @@ impl Sandbox {
     pub fn context(&self, id: &ContextId) -> Result<Arc<Context>, Error> {
         let found = lock(&self.contexts).get(id).and_then(Weak::upgrade);
         found.ok_or_else(|| Error::NotFound { what: format!("the context {id}") })
+    }
+
+    /// Stops every process in it where it is, until [`Sandbox::resume`]; memory and files stay as they are. Code that
+    /// runs is not interrupted, and its time goes on.
+    ///
+    /// # Errors
+    /// When the sandbox is gone.
+    pub async fn pause(&self) -> Result<(), Error> {
+        self.files().pause(true).await
+    }
+
+    /// Lets everything go on that [`Sandbox::pause`] stopped.
+    ///
+    /// # Errors
+    /// When the sandbox is gone.
+    pub async fn resume(&self) -> Result<(), Error> {
+        self.files().pause(false).await
     }
 
     /// Destroys it with everything in it, and returns when that is done. What waits for it ends as `lost`.

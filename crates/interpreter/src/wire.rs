@@ -62,10 +62,15 @@ impl Wire {
 
     /// Sends an order that must not wait behind a full queue: interrupts, kills, the end of a transfer.
     pub fn post(&self, request: &Request) {
+        self.post_with(request, &[]);
+    }
+
+    /// The same with bytes, which whoever sends them bounds. False when the stream has ended.
+    pub fn post_with(&self, request: &Request, payload: &[u8]) -> bool {
         let mut bytes = Vec::new();
-        if frame::encode(request, &[], &mut bytes).is_ok() {
-            let _ = self.outgoing.send(Outgoing { bytes, _room: None });
-        }
+        frame::encode(request, payload, &mut bytes).is_ok()
+            && !self.is_closed()
+            && self.outgoing.send(Outgoing { bytes, _room: None }).is_ok()
     }
 
     /// Queues a frame; waits while too much is queued already.

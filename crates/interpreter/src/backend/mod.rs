@@ -79,6 +79,8 @@ pub struct StartRequest {
     pub template: Option<Template>,
     /// Environment of everything in it.
     pub env: BTreeMap<String, String>,
+    /// Where code keeps its files: `/workspace` or `/home/user`.
+    pub workspace: &'static str,
     /// What a zygote of this template imports ahead of time.
     pub preload: Preload,
 }

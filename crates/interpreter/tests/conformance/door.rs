@@ -114,6 +114,58 @@ pub async fn environment_and_directory(bench: Bench) {
     assert!(host.is_none_or(|name| !names.contains(&name)), "the host's environment stays outside: {names}");
 }
 
+pub async fn environment_of_one_execution(bench: Bench) {
+    let env = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+        pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
+    };
+    for (language, show, fails, waits) in [
+        (
+            Language::Python,
+            "import os\nos.environ.setdefault('KEPT', 'cell')\nprint(*[os.environ.get(n, '-') for n in ('OWN', 'KEPT')])",
+            "os.environ['OWN'] = 'cell'\n1 / 0",
+            "while True: pass",
+        ),
+        (
+            Language::Bash,
+            "export KEPT=${KEPT-cell}; echo \"${OWN--}\" \"$(printenv KEPT)\"",
+            "OWN=cell; exit 3",
+            "while :; do :; done",
+        ),
+        (
+            Language::Javascript,
+            "process.env.KEPT ??= 'cell'; console.log(process.env.OWN ?? '-', process.env.KEPT)",
+            "process.env.OWN = 'cell'; throw 1",
+            "while (true) {}",
+        ),
+    ] {
+        let Some(context) = bench.speaking(language).await else { continue };
+        let run = async |code: &str, env| {
+            let request = ExecuteRequest::new(code, language, Place::Context(context.clone()));
+            bench.execute(ExecuteRequest { env, ..request }).await
+        };
+        let odd = "größe \"b\"\\ \\\" $x\t\u{1}";
+        for (code, env, told) in [
+            (show, env(&[("OWN", "1")]), "1 cell"),
+            (show, env(&[]), "- cell"),
+            (show, env(&[("OWN", odd), ("KEPT", "other")]), &format!("{odd} other")),
+            (fails, env(&[("OWN", "2"), ("KEPT", "2")]), ""),
+            (show, env(&[]), "- cell"),
+        ] {
+            let outcome = run(code, env).await;
+            assert_eq!(outcome.stdout.trim_end(), told, "{language} {code}: {outcome:?}");
+            assert!(outcome.context_alive, "{language} {code}: {outcome:?}");
+        }
+        let late = ExecuteRequest::new(waits, language, Place::Context(context.clone()));
+        let late = ExecuteRequest { env: env(&[("OWN", "3")]), timeout_ms: Some(400), ..late };
+        assert_eq!(bench.execute(late).await.status, Status::Timeout);
+        assert_eq!(run(show, env(&[])).await.stdout, "- cell\n", "{language}");
+        let request = ExecuteRequest::new(show, language, Place::Context(context.clone()));
+        let request = ExecuteRequest { env: env(&[("A=B", "")]), ..request };
+        let refused = bench.interpreter.execute(&Caller::local(), request).await.unwrap_err();
+        assert_eq!(refused.code(), "request", "{language}");
+    }
+}
+
 pub async fn what_is_destroyed_is_lost(bench: Bench) {
     let context = bench.python(Limits::default()).await;
     let request =

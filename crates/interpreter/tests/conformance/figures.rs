@@ -37,6 +37,17 @@ pub async fn tables_pictures_and_formulas(bench: Bench) {
     let context = bench.python(Limits { memory_bytes: 1 << 30, ..Limits::default() }).await;
     for (code, mime, part) in [
         ("import pandas\npandas.DataFrame({'größe': [1.5, None], 'b': ['x', '<i>']})", "text/html", "<table"),
+        (
+            "pandas.DataFrame({'t': pandas.to_datetime(['2026-01-02', None]), 'n': [1.5, None]})",
+            "application/vnd.belljar.table+json",
+            "{\"t\":[\"2026-01-02T00:00:00\",null],\"n\":[1.5,null]}",
+        ),
+        ("[1, {'a': None}]", "application/json", "[1,{\"a\":null}]"),
+        (
+            "import matplotlib.pyplot as plt\nplt.bar(['a', 'b'], [1, 2]);",
+            "application/vnd.belljar.chart+json",
+            "{\"label\":\"b\",\"group\":\"Group 0\",\"value\":2.0}",
+        ),
         ("pandas.DataFrame({'a': range(3)}).style.format('{:.1f}')", "text/html", "<table"),
         ("pandas.Series([1, 2], name='s')", "text/plain", "Name: s"),
         ("import sympy\nx = sympy.Symbol('x')\nsympy.Integral(sympy.sqrt(1 / x), x)", "text/latex", "\\int"),

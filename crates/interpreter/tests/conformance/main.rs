@@ -4,6 +4,7 @@
 
 mod alone;
 mod bench;
+mod clients;
 mod commands;
 #[path = "../shared/containers.rs"]
 mod containers;
@@ -17,6 +18,7 @@ mod leftovers;
 mod limits;
 mod many;
 mod notebook;
+mod processes;
 mod results;
 mod state;
 mod streams;
@@ -60,11 +62,14 @@ every_test! { [native oci_runc oci_runsc] {
     files: in_and_out changes_are_listed strange_names refusals directories;
     transfers: links_out_are_not_followed writes_are_whole hundred_megabytes;
     door: limits_that_cannot_hold others_do_not_find_it below_what_is_required nothing_to_run_it_with
-        environment_and_directory what_is_destroyed_is_lost code_that_no_sandbox_has_to_see;
+        environment_and_directory environment_of_one_execution what_is_destroyed_is_lost code_that_no_sandbox_has_to_see;
     many: fifty_sandboxes fifty_that_live_at_once no_two_random_alike no_two_numpy_random_alike
         sandboxes_do_not_see_each_other;
     commands: shells_and_programs commands_read_input commands_are_stopped commands_that_cannot_start
         commands_beside_contexts parts_of_files;
+    processes: what_they_write_is_heard they_read_input they_wait_for_whoever_follows they_are_killed_when_nobody_does
+        they_end_and_children_stay terminals_are_terminals they_cannot_start signals_and_limits;
+    clients: ports_lead_inside files_in_place watched_directories home_is_the_workspace paused_sandboxes;
     languages: bash_keeps_state bash_errors javascript_keeps_state javascript_errors isolation_is_told;
     leftovers: nothing_grows nothing_stays a_killed_host_leaves_nothing;
 } }

@@ -1,6 +1,7 @@
 //! The one door from outside, with honest fake guests: what edges rely on.
 
 mod pool;
+mod process;
 
 use bytes::Bytes;
 use interpreter::{
@@ -185,7 +186,9 @@ async fn requests_that_cannot_hold_are_refused() {
         (ExecuteRequest { output_bytes_max: Some(u64::MAX), ..python("", fresh()) }, "limits"),
         (ExecuteRequest { env: env("A=B"), ..python("", fresh()) }, "request"),
         (ExecuteRequest { env: env(""), ..python("", fresh()) }, "request"),
-        (ExecuteRequest { env: env("A"), ..python("", living()) }, "request"),
+        (ExecuteRequest { env: env("A\0"), ..python("", living()) }, "request"),
+        (ExecuteRequest { env: env(&"\u{1}".repeat(10_000)), ..python("", living()) }, "request"),
+        (ExecuteRequest { env: env(&"A".repeat(33_000)), ..python("", living()) }, "request"),
         (ExecuteRequest { language: Language::Bash, ..python("", living()) }, "request"),
         (ExecuteRequest { stdin: Stdin::Piped(mpsc::channel(1).1), ..python("", living()) }, "request"),
         (python("", nobody), "unknown_backend"),

@@ -2,6 +2,7 @@
 
 mod files;
 mod frames;
+mod processes;
 mod scene;
 mod start;
 mod time;

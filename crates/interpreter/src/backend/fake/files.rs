@@ -73,7 +73,8 @@ impl Files {
                 (*transfer, Ok(Vec::new()))
             }
             Request::Remove { transfer, path } => (*transfer, self.remove(path)),
-            Request::Rename { transfer, from, to } => (*transfer, self.rename(from, to)),
+            Request::Rename { transfer, from, to, .. } => (*transfer, self.rename(from, to)),
+            Request::Pause { transfer, .. } => (*transfer, Ok(Vec::new())),
             _ => return false,
         };
         match answer {
@@ -155,7 +156,16 @@ fn absolute(path: &str) -> String {
 }
 
 fn entry(path: &str, kind: EntryKind, mode: u32, size: usize) -> Entry {
-    Entry { path: path.to_owned(), kind, size: size as u64, mode, modified_ms: 0, target: None }
+    Entry {
+        path: path.to_owned(),
+        kind,
+        size: size as u64,
+        mode,
+        modified_ms: 0,
+        target: None,
+        uid: 0,
+        gid: 0,
+    }
 }
 
 fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, Refusal> {

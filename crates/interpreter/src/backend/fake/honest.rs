@@ -9,7 +9,7 @@ use protocol::{
     ContextId, ExecutionId, Wall,
     driver::{DriverStatus, Raised},
     frame::Frame,
-    guest::{Caps, End, Exit, Launch, Reply, Request, Stream},
+    guest::{Caps, End, Exit, Launch, OUTPUT_WINDOW_BYTES, Reply, Request, Stream},
 };
 use serde_json::json;
 use std::{
@@ -31,6 +31,8 @@ struct Guest {
     files: Files,
     contexts: HashMap<ContextId, Memory>,
     waiting: VecDeque<Frame<Request>>,
+    /// The process that somebody follows, and its bytes that were not taken yet.
+    followed: Option<(ExecutionId, u64)>,
 }
 
 /// How one order went.
@@ -52,8 +54,8 @@ pub(super) async fn serve(mut guest: FakeGuest) {
     if !guest.say_ready().await {
         return;
     }
-    let (files, contexts, waiting) = Default::default();
-    let mut guest = Guest { guest, files, contexts, waiting };
+    let (files, contexts, waiting, followed) = Default::default();
+    let mut guest = Guest { guest, files, contexts, waiting, followed };
     loop {
         let frame = match guest.waiting.pop_front() {
             Some(frame) => frame,
@@ -78,8 +80,11 @@ impl Guest {
                 self.contexts.insert(context.clone(), memory);
                 self.guest.say(&Reply::ContextReady { context, pid: 2, walls }, &[]).await;
             }
-            Request::Execute { context, execution, caps } => {
+            Request::Execute { context, execution, caps, env } => {
+                let before = self.contexts.get(&context).map(|memory| memory.env.clone());
+                self.contexts.entry(context.clone()).and_modify(|memory| memory.env.extend(env));
                 self.execute(&context, &execution, caps, &frame.payload).await;
+                self.contexts.entry(context).and_modify(|memory| memory.env = before.unwrap_or_default());
             }
             Request::ContextKill { context } => self.bury(&context, Exit::Signal(9)).await,
             Request::Stdin { context, execution, end } => {
@@ -98,10 +103,50 @@ impl Guest {
                 };
                 self.end(&execution, end).await;
             }
+            Request::ProcessStart { process, argv, env, stdin, .. } => {
+                let memory = Memory { env, stdin_ended: !stdin, ..Memory::default() };
+                self.follow(process, memory, &argv.last().cloned().unwrap_or_default()).await;
+            }
             header => {
                 self.files.answer(&mut self.guest, &header, &frame.payload).await;
             }
         }
+    }
+
+    async fn follow(&mut self, process: ExecutionId, memory: Memory, code: &str) {
+        let seat = seat(&process);
+        self.contexts.insert(seat.clone(), memory);
+        self.followed = Some((process.clone(), 0));
+        self.guest.say(&Reply::ProcessStarted { process: process.clone(), pid: 2 }, &[]).await;
+        let caps = Caps { output_bytes: u64::MAX, results: 0, results_bytes: 0, files: 0, spill: false };
+        let end = match self.carry_out(&seat, &process, caps, code).await {
+            End::Done { exit_code, .. } => End::Exited(Exit::Code(exit_code)),
+            end => end,
+        };
+        self.contexts.remove(&seat);
+        self.followed = None;
+        self.guest.say(&Reply::ProcessEnded { process, end }, &[]).await;
+    }
+
+    /// Sends output of a process, as fast as it is taken.
+    async fn pass_on(&mut self, process: &ExecutionId, stream: Stream, bytes: &[u8]) {
+        for piece in bytes.chunks(OUTPUT_WINDOW_BYTES as usize / 8) {
+            let ahead = |guest: &Guest| guest.followed.as_ref().map_or(0, |(_, ahead)| *ahead);
+            while ahead(self) + piece.len() as u64 > OUTPUT_WINDOW_BYTES {
+                if matches!(self.hear_until(&seat(process), None, true).await, Woken::Kill | Woken::HostGone)
+                {
+                    return;
+                }
+            }
+            if let Some((_, ahead)) = &mut self.followed {
+                *ahead += piece.len() as u64;
+            }
+            self.guest.say(&Reply::ProcessOutput { process: process.clone(), stream }, piece).await;
+        }
+    }
+
+    fn follows(&self, id: &ExecutionId) -> bool {
+        self.followed.as_ref().is_some_and(|(process, _)| process == id)
     }
 
     async fn feed(
@@ -220,6 +265,9 @@ impl Guest {
     }
 
     async fn output(&mut self, execution: &ExecutionId, stream: Stream, skipped: u64, bytes: &[u8]) {
+        if self.follows(execution) {
+            return Box::pin(self.pass_on(execution, stream, bytes)).await;
+        }
         self.guest.say(&Reply::Output { execution: execution.clone(), stream, skipped }, bytes).await;
     }
 
@@ -243,6 +291,10 @@ impl Guest {
     }
 
     async fn raise(&mut self, execution: &ExecutionId, name: &str, message: &str, line: u32) -> Went {
+        if self.follows(execution) {
+            self.output(execution, Stream::Stderr, 0, format!("{name}: {message}\n").as_bytes()).await;
+            return Went::Over(End::Done { status: DriverStatus::Error, exit_code: 1 });
+        }
         let raised = Raised {
             name: name.to_owned(),
             message: message.to_owned(),
@@ -319,7 +371,14 @@ impl Guest {
                     self.feed(of, execution, end, &frame.payload).await;
                     Woken::Due
                 }
-                Request::Interrupt { .. } => Woken::Due,
+                Request::ProcessKill { process } if seat(&process) == *context => Woken::Kill,
+                Request::OutputTaken { process, bytes } => {
+                    if let Some((_, ahead)) = self.followed.as_mut().filter(|(id, _)| *id == process) {
+                        *ahead = ahead.saturating_sub(bytes);
+                    }
+                    Woken::Due
+                }
+                Request::Interrupt { .. } | Request::Resize { .. } => Woken::Due,
                 _ => {
                     self.waiting.push_back(frame);
                     Woken::Due

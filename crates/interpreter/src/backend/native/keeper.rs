@@ -2,11 +2,11 @@
 
 use super::tree;
 use super::users::Block;
-use crate::backend::{StartError, owner, zygote};
+use crate::backend::{StartError, StartRequest, owner, zygote};
 use jail::cgroup::{Cgroups, Group};
 use jail::control::{FromJailer, ToJailer};
 use jail::plan::{KeeperPlan, RoomPlan};
-use protocol::{Limits, SandboxId};
+use protocol::SandboxId;
 use rustix::fs::MemfdFlags;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use std::collections::{BTreeSet, HashMap};
@@ -147,9 +147,9 @@ impl Keeper {
     /// No control group, no descriptors, or a jailer that is gone.
     pub(super) fn start_room(
         &self,
-        id: &SandboxId,
-        limits: &Limits,
+        request: &StartRequest,
     ) -> Result<(tokio::net::UnixStream, Room), StartError> {
+        let (id, limits) = (&request.sandbox, &request.limits);
         let failed =
             |step: &'static str| move |error: std::io::Error| broken(step, error.raw_os_error().unwrap_or(0));
         let (ours, theirs) =
@@ -170,7 +170,7 @@ impl Keeper {
             .as_ref()
             .map_or(Ok(Vec::new()), |group| group.joins())
             .map_err(failed("open a control group"))?;
-        let plan = self.room_plan(id, limits, group.clone());
+        let plan = self.room_plan(request, group.clone());
         let fds: Vec<BorrowedFd> =
             std::iter::once(theirs.as_fd()).chain(joins.iter().map(AsFd::as_fd)).collect();
         let own_uid = plan.slot > 0;
@@ -182,13 +182,15 @@ impl Keeper {
         Ok((stream, Room { group, own_uid }))
     }
 
-    fn room_plan(&self, id: &SandboxId, limits: &Limits, group: Option<Arc<Group>>) -> RoomPlan {
+    fn room_plan(&self, request: &StartRequest, group: Option<Arc<Group>>) -> RoomPlan {
+        let limits = &request.limits;
         let mut state = self.shared.lock();
         // More sandboxes than kernel users, or only one user for all: slot 0 is shared.
         let slot = state.slots.pop_first().unwrap_or(0);
         let counted = group.is_some();
-        state.rooms.insert(id.clone(), (group, slot));
+        state.rooms.insert(request.sandbox.clone(), (group, slot));
         RoomPlan {
+            workspace: request.workspace.to_owned(),
             workspace_bytes: limits.disk_bytes,
             workspace_inodes: limits.inodes,
             scratch_bytes: limits.disk_bytes,

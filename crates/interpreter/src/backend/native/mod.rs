@@ -59,7 +59,7 @@ impl Native {
 
     fn begin(&self, request: &StartRequest) -> Result<Started, StartError> {
         let keeper = self.keeper(request.template.as_ref(), request.preload)?;
-        let (stream, room) = keeper.start_room(&request.sandbox, &request.limits)?;
+        let (stream, room) = keeper.start_room(request)?;
         let mut walls = Vec::new();
         if room.group.is_some() {
             walls.push(Wall::Cgroup);

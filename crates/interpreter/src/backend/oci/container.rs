@@ -55,6 +55,7 @@ impl Wanted {
             rlimits: jail::rlimits(&limits, counted || kernel),
             memory_bytes_max: (!counted).then_some(limits.memory_bytes),
             pids_max: (!counted).then_some(limits.pids),
+            workspace: request.workspace.to_owned(),
             ns: engine.ns.clone(),
             zygote: Some(zygote::plan(python, &imports)),
         };
@@ -188,7 +189,7 @@ fn tmpfs(limits: &Limits, engine: &Containers, uid: u32, volumes: &[String]) -> 
     let mut all: HashMap<String, String> =
         volumes.iter().map(|path| (path.trim_end_matches('/').to_owned(), COVER.to_owned())).collect();
     all.insert(inside::WORKSPACE.to_owned(), own(disk, inodes, 755));
-    all.insert(inside::HOME.to_owned(), own(disk, 65_536, 755));
+    all.insert(inside::HOME.to_owned(), own(disk, inodes, 755));
     all.insert("/tmp".to_owned(), own(disk, 65_536, 1777));
     all
 }

@@ -300,7 +300,8 @@ impl Drop for Begun {
     }
 }
 
-fn line_of(program: &Program) -> String {
+/// A program as the journal shows it.
+pub(crate) fn line_of(program: &Program) -> String {
     match program {
         Program::Shell(line) => line.clone(),
         Program::Argv(argv) => argv.join(" "),

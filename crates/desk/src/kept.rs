@@ -1,17 +1,20 @@
 //! A sandbox that is kept between requests, with its contexts: until it is deleted, or nobody used it for its time to
-//! live.
+//! live, or the moment comes that its caller named.
 
-use crate::{DeskError, queue::Permit};
+use crate::{DeskError, attached::AllAttached, queue::Permit};
 use chrono::{DateTime, TimeDelta, Utc};
 use interpreter::{Caller, Context, ContextRequest, Sandbox};
 use protocol::{ContextId, Language, SandboxId};
 use std::{
+    any::Any,
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 
+/// How long a sandbox may be kept without being used, or at all where its end was named.
+pub(crate) const TTL_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Contexts of one sandbox at most; its limit of processes may allow fewer.
 const CONTEXTS_MAX: usize = 64;
 
@@ -34,12 +37,20 @@ pub struct Kept {
     pub created_at: DateTime<Utc>,
     contexts: Mutex<BTreeMap<ContextId, Room>>,
     usual: [Usual; 3],
+    /// What the edge that made it keeps with it.
+    edge: OnceLock<Arc<dyn Any + Send + Sync>>,
+    pub(crate) attached: AllAttached,
+    paused: watch::Sender<bool>,
     state: Mutex<State>,
     _permit: Permit,
 }
 
 struct State {
     ttl: Duration,
+    /// When it ends however much it is used; its time to live counts for nothing then.
+    end: Option<Instant>,
+    /// Whether it is paused then instead.
+    pauses: bool,
     metadata: BTreeMap<String, String>,
     leases: usize,
     last: Instant,
@@ -72,13 +83,17 @@ impl Kept {
         metadata: BTreeMap<String, String>,
         permit: Permit,
     ) -> Arc<Kept> {
-        let state = State { ttl, metadata, leases: 0, last: Instant::now(), spare: false };
+        let state =
+            State { ttl, end: None, pauses: false, metadata, leases: 0, last: Instant::now(), spare: false };
         Arc::new(Kept {
             sandbox,
             template,
             created_at: Utc::now(),
             contexts: Mutex::default(),
             usual: Default::default(),
+            edge: OnceLock::new(),
+            attached: AllAttached::default(),
+            paused: watch::Sender::new(false),
             state: Mutex::new(state),
             _permit: permit,
         })
@@ -118,7 +133,7 @@ impl Kept {
         self.state().ttl
     }
 
-    /// When it ends where nobody uses it any more.
+    /// When it ends where nobody uses it any more, or at the latest.
     pub fn expires_at(&self) -> DateTime<Utc> {
         let left = TimeDelta::from_std(self.left()).unwrap_or(TimeDelta::MAX);
         Utc::now().checked_add_signed(left).unwrap_or(DateTime::<Utc>::MAX_UTC)
@@ -127,6 +142,9 @@ impl Kept {
     /// How long it is kept where nobody uses it any more.
     pub(crate) fn left(&self) -> Duration {
         let state = self.state();
+        if let Some(end) = state.end {
+            return end.saturating_duration_since(Instant::now());
+        }
         let unused = if state.leases > 0 { Duration::ZERO } else { state.last.elapsed() };
         state.ttl.saturating_sub(unused)
     }
@@ -155,7 +173,94 @@ impl Kept {
     /// Whether it must go.
     pub(crate) fn has_expired(&self) -> bool {
         let state = self.state();
-        !self.sandbox.is_alive() || state.leases == 0 && state.last.elapsed() >= state.ttl
+        let over = match state.end {
+            // It stands still in a moment.
+            Some(_) if state.pauses && !self.is_paused() => false,
+            Some(end) => Instant::now() >= end,
+            None => state.leases == 0 && state.last.elapsed() >= state.ttl,
+        };
+        over || !self.sandbox.is_alive()
+    }
+
+    /// It ends so long from now, however much it is used.
+    ///
+    /// # Errors
+    /// When that is longer than anything is kept.
+    pub fn end_in(&self, left: Duration) -> Result<(), DeskError> {
+        check_end(left)?;
+        self.state().end = Some(Instant::now() + left);
+        Ok(())
+    }
+
+    /// The same where that is later than what was said before.
+    ///
+    /// # Errors
+    /// As for [`Kept::end_in`].
+    pub fn end_no_sooner_than_in(&self, left: Duration) -> Result<(), DeskError> {
+        check_end(left)?;
+        let mut state = self.state();
+        let end = Instant::now() + left;
+        state.end = Some(state.end.map_or(end, |before| before.max(end)));
+        Ok(())
+    }
+
+    /// When its end comes it is paused instead.
+    pub fn pause_at_end(&self) {
+        self.state().pauses = true;
+    }
+
+    /// Whether it is to be paused now, because its end has come.
+    pub(crate) fn has_to_pause(&self) -> bool {
+        let state = self.state();
+        state.pauses && !self.is_paused() && state.end.is_some_and(|end| Instant::now() >= end)
+    }
+
+    /// Whether everything in it stands still.
+    pub fn is_paused(&self) -> bool {
+        *self.paused.borrow()
+    }
+
+    /// Waits until everything in it stands still, or is about to.
+    pub async fn paused(&self) {
+        let _ = self.paused.subscribe().wait_for(|paused| *paused).await;
+    }
+
+    /// Lets everything in it stand still; it is kept so for a day. False where it does already.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub async fn pause(&self) -> Result<bool, DeskError> {
+        // Told first: who streams from it breaks off before it says nothing more.
+        if self.paused.send_replace(true) {
+            return Ok(false);
+        }
+        self.state().end = Some(Instant::now() + TTL_MAX);
+        self.sandbox.pause().await?;
+        Ok(true)
+    }
+
+    /// Lets everything in it go on, and ends it so long from now. False where it goes on already.
+    ///
+    /// # Errors
+    /// When it is gone, or that is longer than anything is kept.
+    pub async fn resume(&self, left: Duration) -> Result<bool, DeskError> {
+        check_end(left)?;
+        if !self.is_paused() {
+            return Ok(false);
+        }
+        self.sandbox.resume().await?;
+        self.state().end = Some(Instant::now() + left);
+        Ok(self.paused.send_replace(false))
+    }
+
+    /// Keeps what an edge knows about it as long as the sandbox itself; once.
+    pub fn keep_for_edge<T: Any + Send + Sync>(&self, what: Arc<T>) {
+        let _ = self.edge.set(what);
+    }
+
+    /// What an edge keeps with it, where that is of this type.
+    pub fn of_edge<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.edge.get()?.clone().downcast().ok()
     }
 
     pub(crate) fn set(&self, ttl: Option<Duration>, metadata: Option<BTreeMap<String, String>>) {
@@ -258,4 +363,12 @@ impl Kept {
         self.sandbox.destroy().await;
         self.contexts_now().clear();
     }
+}
+
+fn check_end(left: Duration) -> Result<(), DeskError> {
+    if left <= TTL_MAX {
+        return Ok(());
+    }
+    let what = format!("a timeout of {} seconds", left.as_secs());
+    Err(DeskError::Request { what, why: format!("it is {} at most", TTL_MAX.as_secs()) })
 }

@@ -19,6 +19,8 @@ use subtle::ConstantTimeEq;
 
 /// What every key begins with.
 const MARK: &str = "blj_";
+/// What it begins with where clients of E2B send it.
+const E2B_MARK: &str = "e2b_";
 const PREFIX_DIGITS: usize = 8;
 const SECRET_DIGITS: usize = 64;
 const NAME_CHARS_MAX: usize = 100;
@@ -185,6 +187,8 @@ impl Keys {
     /// # Errors
     /// When the file cannot be read.
     pub fn visitor(&self, given: &str) -> Result<Option<Visitor>, KeyError> {
+        let spelled = from_e2b(given);
+        let given = spelled.as_deref().unwrap_or(given);
         let mut state = self.state();
         self.refresh(&mut state)?;
         let sound = given.len() == MARK.len() + PREFIX_DIGITS + 1 + SECRET_DIGITS && given.is_ascii();
@@ -262,6 +266,18 @@ fn read(path: &Path) -> Result<Vec<Key>, KeyError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(failed(error.to_string())),
     }
+}
+
+/// A key as clients of E2B take it: old ones refuse any that is not `e2b_` and hexadecimal digits.
+pub fn to_e2b(key: &str) -> String {
+    let digits: String = key.trim_start_matches(MARK).chars().filter(|digit| *digit != '_').collect();
+    format!("{E2B_MARK}{digits}")
+}
+
+fn from_e2b(given: &str) -> Option<String> {
+    let digits = given.strip_prefix(E2B_MARK).filter(|digits| digits.is_ascii())?;
+    let (prefix, secret) = digits.split_at_checked(PREFIX_DIGITS)?;
+    Some(format!("{MARK}{prefix}_{secret}"))
 }
 
 fn hash(whole: &str) -> [u8; 32] {

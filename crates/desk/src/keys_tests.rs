@@ -35,6 +35,23 @@ fn a_key_opens_until_it_is_revoked() {
 }
 
 #[test]
+fn a_key_opens_as_clients_of_e2b_spell_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = Keys::at(folder.path().join("keys.json"));
+    let (made, whole) = keys.create(new("e2b")).unwrap();
+    let spelled = to_e2b(&whole);
+    let digits = spelled.strip_prefix("e2b_").unwrap();
+    assert!(
+        digits.bytes().all(|digit| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit)),
+        "{spelled}"
+    );
+    assert_eq!(keys.visitor(&spelled).unwrap().unwrap().caller().0, made.caller);
+    for wrong in ["e2b_", "e2b_00", "e2b_é0000000000", &spelled[..20], &spelled.replace("e2b_", "e2b_0")] {
+        assert!(keys.visitor(wrong).unwrap().is_none(), "{wrong}");
+    }
+}
+
+#[test]
 fn what_is_nearly_a_key_opens_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let keys = Keys::at(folder.path().join("keys.json"));

@@ -5,6 +5,7 @@
 
 mod access;
 mod allowance;
+mod attached;
 mod begin;
 mod ceiling;
 mod close;
@@ -28,12 +29,13 @@ mod visitor;
 
 pub use access::Scope;
 pub use allowance::KeyLimits;
+pub use attached::{Attached, Attaching, Listener, Said};
 pub use begin::{Alone, Begin, File, Turn, Work};
 pub use ceiling::Ceiling;
 pub use desk::{Desk, Settings};
 pub use error::DeskError;
 pub use kept::{Kept, Lease, Usual};
-pub use keys::{Key, KeyError, Keys, NewKey};
+pub use keys::{Key, KeyError, Keys, NewKey, to_e2b};
 pub use log::{After, Events};
 pub use machine::Machine;
 pub use metrics::{Answered, Metrics};

@@ -15,6 +15,10 @@ pub(crate) async fn reap(desk: WeakDesk) {
             let desk = desk.clone();
             tokio::spawn(async move { desk.sandboxes().destroy(expired).await });
         }
+        for kept in desk.sandboxes().to_pause() {
+            tracing::info!(sandbox = %kept.id(), "paused");
+            tokio::spawn(async move { kept.pause().await });
+        }
         desk.runs().forget_old();
         desk.once_table().forget_old();
         desk.talks().forget_old();

@@ -3,10 +3,9 @@
 //! Also who was here before: a server holds a lock while it lives, so that the next one knows which executions in the
 //! journal are lost. A journal that cannot be written stops nothing; it is said once.
 
-use crate::Run;
-use interpreter::random_bits;
+use interpreter::{Caller, random_bits};
 use journal::{Journal, JournalError, RunBegin};
-use protocol::Outcome;
+use protocol::{ContextId, ExecutionId, Language, Outcome, SandboxId};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use std::{
     os::fd::OwnedFd,
@@ -29,6 +28,15 @@ const RUNS_MAX: u32 = 100_000;
 pub(crate) struct Line {
     pub code: String,
     pub command: bool,
+}
+
+/// What begins, whose it is and where.
+pub(crate) struct Beginning<'a> {
+    pub id: &'a ExecutionId,
+    pub caller: &'a Caller,
+    pub sandbox: Option<&'a SandboxId>,
+    pub context: Option<&'a ContextId>,
+    pub language: Language,
 }
 
 enum Written {
@@ -106,18 +114,18 @@ impl Record {
     }
 
     /// Something begins.
-    pub fn begins(&self, run: &Arc<Run>, line: &Line) {
+    pub fn begins(&self, what: Beginning<'_>, line: &Line) {
         if self.journal.is_none() {
             return;
         }
         self.write(Written::Begins(Box::new(RunBegin {
-            id: run.id.clone(),
-            caller: run.caller().0.clone(),
+            id: what.id.clone(),
+            caller: what.caller.0.clone(),
             server: self.server.clone(),
             command: line.command,
-            sandbox: run.sandbox.clone(),
-            context: run.context.clone(),
-            language: run.language,
+            sandbox: what.sandbox.cloned(),
+            context: what.context.cloned(),
+            language: what.language,
             code: line.code.clone(),
         })));
     }

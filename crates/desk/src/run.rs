@@ -3,6 +3,7 @@
 use crate::{
     After, DeskError, Events,
     log::{Log, outcome_of},
+    record::Beginning,
 };
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -96,6 +97,17 @@ impl Run {
     /// Whoever asked for it.
     pub fn caller(&self) -> &Caller {
         &self.caller
+    }
+
+    /// What the journal is told of it first.
+    pub(crate) fn beginning(&self) -> Beginning<'_> {
+        Beginning {
+            id: &self.id,
+            caller: &self.caller,
+            sandbox: self.sandbox.as_ref(),
+            context: self.context.as_ref(),
+            language: self.language,
+        }
     }
 
     /// Its events, from the place after `after` on.

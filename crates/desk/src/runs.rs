@@ -114,7 +114,7 @@ impl Desk {
         self.runs().add(run.clone());
         let (desk, kept) = (self.clone(), run.clone());
         let task = async move {
-            desk.record().begins(&kept, &holds.line);
+            desk.record().begins(kept.beginning(), &holds.line);
             let context = execution.context();
             let outcome = kept.follow(&mut execution).await;
             let outcome = match outcome {

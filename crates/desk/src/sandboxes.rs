@@ -1,6 +1,6 @@
 //! The sandboxes that are kept: made, found by their caller only, listed, changed, deleted.
 
-use crate::{Desk, DeskError, Kept, Lease, Page, Turn, Visitor, Want};
+use crate::{Desk, DeskError, Kept, Lease, Page, Turn, Visitor, Want, kept::TTL_MAX};
 use interpreter::{Caller, Context, Sandbox, SandboxRequest};
 use protocol::SandboxId;
 use std::{
@@ -9,8 +9,6 @@ use std::{
     time::Duration,
 };
 
-/// How long a sandbox may be kept without being used.
-const TTL_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Nobody should try again sooner.
 const RETRY_MIN: Duration = Duration::from_secs(1);
 /// What callers may note about one sandbox.
@@ -106,10 +104,14 @@ impl Sandboxes {
         }
     }
 
+    fn find_of_anybody(&self, id: &SandboxId) -> Result<Arc<Kept>, DeskError> {
+        let found = self.state().kept.get(id).filter(|kept| !kept.has_expired()).cloned();
+        found.ok_or_else(|| DeskError::NotFound { what: format!("the sandbox {id}") })
+    }
+
     fn find(&self, caller: &Caller, id: &SandboxId) -> Result<Arc<Kept>, DeskError> {
-        let state = self.state();
-        let found = state.kept.get(id).filter(|kept| kept.caller() == caller && !kept.has_expired());
-        found.cloned().ok_or_else(|| DeskError::NotFound { what: format!("the sandbox {id}") })
+        let found = self.find_of_anybody(id).ok().filter(|kept| kept.caller() == caller);
+        found.ok_or_else(|| DeskError::NotFound { what: format!("the sandbox {id}") })
     }
 
     /// Those that must go; they are found no more.
@@ -118,6 +120,11 @@ impl Sandboxes {
         let expired = |kept: &&Arc<Kept>| kept.has_expired();
         let ids: Vec<SandboxId> = state.kept.values().filter(expired).map(|kept| kept.id().clone()).collect();
         ids.iter().filter_map(|id| state.kept.remove(id)).collect()
+    }
+
+    /// Those that must stand still now.
+    pub fn to_pause(&self) -> Vec<Arc<Kept>> {
+        self.state().kept.values().filter(|kept| kept.has_to_pause()).cloned().collect()
     }
 
     /// All of them; none is found any more.
@@ -206,10 +213,27 @@ impl Desk {
     /// # Errors
     /// When there is none of that id, also when it is somebody else's.
     pub fn sandbox(&self, visitor: &Visitor, id: &SandboxId) -> Result<Lease, DeskError> {
-        Ok(self.sandboxes().find(visitor.caller(), id)?.lease())
+        let kept = self.sandboxes().find(visitor.caller(), id)?;
+        match kept.is_paused() {
+            true => Err(DeskError::Conflict { what: format!("use {id}: it is paused") }),
+            false => Ok(kept.lease()),
+        }
     }
 
-    /// The same without using it: its time to live goes on.
+    /// A sandbox, whosever it is, for edges that look at a secret of the sandbox itself.
+    ///
+    /// # Errors
+    /// When there is none of that id.
+    pub fn sandbox_of_anybody(&self, id: &SandboxId) -> Result<Arc<Kept>, DeskError> {
+        self.sandboxes().find_of_anybody(id)
+    }
+
+    /// All sandboxes, whosever they are; for the same.
+    pub fn sandboxes_of_anybody(&self) -> Vec<Arc<Kept>> {
+        self.sandboxes().state().kept.values().filter(|kept| !kept.has_expired()).cloned().collect()
+    }
+
+    /// The visitor's own, without using it: its time to live goes on.
     ///
     /// # Errors
     /// As for [`Desk::sandbox`].

@@ -3,6 +3,7 @@
 //! Parses, calls and renders; what an execution is belongs to the crate `interpreter`.
 
 mod cli;
+mod e2b;
 mod http;
 mod mcp;
 mod render;

@@ -4,7 +4,7 @@ use super::Site;
 use super::failure::{Done, EXIT_OURS, EXIT_USAGE, Failure};
 use crate::render::{self, table::aligned, terminal};
 use chrono::{DateTime, Utc};
-use desk::{Key, KeyError, KeyLimits, Keys, NewKey, Scope};
+use desk::{Key, KeyError, KeyLimits, Keys, NewKey, Scope, to_e2b};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -115,10 +115,15 @@ fn create(args: &CreateArgs, keys: &Keys) -> Done<String> {
         keys.create(NewKey { name: args.name.clone(), expires_at, scopes, limits }).map_err(failure)?;
     if args.json {
         let mut shown = described(&key);
+        shown["e2b_key"] = to_e2b(&whole).into();
         shown["key"] = whole.into();
         return Ok(format!("{shown}\n"));
     }
-    render::tell(&format!("this key is shown only now; {} is enough to recognise it\n", key.prefix))?;
+    render::tell(&format!(
+        "this key is shown only now; {} is enough to recognise it\nclients of E2B take it as {}\n",
+        key.prefix,
+        to_e2b(&whole)
+    ))?;
     Ok(format!("{whole}\n"))
 }
 

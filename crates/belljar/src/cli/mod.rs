@@ -6,6 +6,7 @@ mod complete;
 mod config;
 mod doctor;
 mod download;
+mod e2b;
 mod editor;
 pub mod failure;
 mod key;
@@ -52,6 +53,7 @@ enum Command {
     Repl(Box<repl::ReplArgs>),
     Serve(Box<serve::ServeArgs>),
     Key(Box<key::KeyArgs>),
+    E2b(e2b::E2bArgs),
     Doctor(doctor::DoctorArgs),
     Log(log::LogArgs),
     Template(template::TemplateArgs),
@@ -66,6 +68,7 @@ impl Command {
             Command::Ask(args) => args.json || args.events,
             Command::Run(args) => args.json || args.events,
             Command::Key(args) => args.json(),
+            Command::E2b(args) => args.json(),
             Command::Repl(_) | Command::Mcp(_) | Command::Serve(_) => false,
             Command::Doctor(args) => args.json,
             Command::Log(args) => args.json(),
@@ -99,6 +102,7 @@ fn carry_out(cli: Cli) -> Done {
         Command::Repl(args) => repl::repl(&args, &site),
         Command::Serve(args) => serve::serve(&args, &site),
         Command::Key(args) => key::key(&args, &site),
+        Command::E2b(args) => e2b::e2b(&args),
         Command::Doctor(args) => doctor::doctor(&args, &site),
         Command::Log(args) => log::log(&args, &site),
         Command::Template(args) => template::template(&args, &site),

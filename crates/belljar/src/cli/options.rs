@@ -61,6 +61,7 @@ impl SandboxArgs {
             env: self.env()?,
             require,
             backend: self.backend.clone(),
+            home_is_workspace: false,
         })
     }
 

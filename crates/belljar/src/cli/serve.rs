@@ -56,6 +56,13 @@ pub struct ServeArgs {
     /// Requests may name those of the configuration, too
     #[arg(long, value_name = "SPEC")]
     model: Option<String>,
+    /// The domain below which clients of E2B look for ports of sandboxes, as `3000-ID.DOMAIN` [default: localhost with
+    /// the port of `--listen`]
+    #[arg(long, value_name = "DOMAIN")]
+    e2b_domain: Option<String>,
+    /// Sandboxes that are ready before clients of E2B ask for them
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(..=1000))]
+    e2b_warm: u16,
     /// Write no journal
     #[arg(long)]
     no_journal: bool,
@@ -126,7 +133,10 @@ async fn run(args: &ServeArgs, site: &Site, access: Access, rules: Rules) -> Don
         origins: args.allow_origin.clone(),
     };
     let mcp = open_mcp(site, desk.clone(), room.clone(), &models)?;
-    let shared = Shared { desk, mcp, models, keys: access.keys, gate, open: access.open, room };
+    let e2b_room = e2b_room(&room);
+    let e2b_domain = args.e2b_domain.clone().unwrap_or_else(|| format!("localhost:{}", place.port()));
+    let keys = access.keys;
+    let shared = Shared { desk, mcp, models, keys, gate, open: access.open, room, e2b_room, e2b_domain };
     let doors = Doors::open(listener, &site.data_dir()?.join(running::SOCKET));
     crate::render::tell(&format!("listening on http://{place} (reference: http://{place}/docs)\n"))?;
     let (counted, mut stop) = watch::channel(0);
@@ -169,6 +179,11 @@ fn models(args: &ServeArgs, site: &Site) -> Done<Models> {
     Ok(models)
 }
 
+/// Clients of E2B keep their files at home.
+fn e2b_room(room: &SandboxRequest) -> SandboxRequest {
+    SandboxRequest { home_is_workspace: true, ..room.clone() }
+}
+
 fn names(args: &ServeArgs, place: SocketAddr) -> Vec<String> {
     let own = match place {
         SocketAddr::V4(place) => place.ip().to_string(),
@@ -200,7 +215,7 @@ async fn open_desk(args: &ServeArgs, site: &Site, room: &SandboxRequest, policy:
         policy,
         journal,
         locks: data_dir.join("servers"),
-        warm: vec![(room.clone(), args.warm.into())],
+        warm: vec![(room.clone(), args.warm.into()), (e2b_room(room), args.e2b_warm.into())],
     };
     Ok(Desk::open(interpreter, settings).await)
 }

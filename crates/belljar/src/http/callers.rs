@@ -28,7 +28,8 @@ pub async fn recognise(State(served): State<Served>, mut request: Request, next:
     }
 }
 
-fn visitor(served: &Served, headers: &HeaderMap, owner: bool) -> Result<Visitor, Problem> {
+/// Who it is, by the key that is sent, or without one.
+pub fn visitor(served: &Served, headers: &HeaderMap, owner: bool) -> Result<Visitor, Problem> {
     let stranger = |what| Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", what);
     match key(headers) {
         Some(key) => match served.keys.visitor(key) {
@@ -39,12 +40,17 @@ fn visitor(served: &Served, headers: &HeaderMap, owner: bool) -> Result<Visitor,
                 Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "keys", "look at keys now"))
             }
         },
-        None if owner || served.open && !was_passed_on(headers) => Ok(Visitor::local()),
+        None if needs_no_key(served, headers, owner) => Ok(Visitor::local()),
         None => {
             let hint = "send a key as `Authorization: Bearer KEY` or `X-API-Key: KEY`; `belljar key create` makes one";
             Err(stranger("answer without a key").hint(hint))
         }
     }
+}
+
+/// Whether whoever comes so needs no key.
+pub fn needs_no_key(served: &Served, headers: &HeaderMap, owner: bool) -> bool {
+    owner || served.open && !was_passed_on(headers)
 }
 
 /// Whether a proxy passed the request on: then it need not come from this machine, whatever its connection says.

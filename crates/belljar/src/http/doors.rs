@@ -5,7 +5,12 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
+    time::Duration,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -15,6 +20,21 @@ use tokio::{
 /// In requests that came through the socket: whoever sends them owns the server.
 #[derive(Debug, Clone, Copy)]
 pub struct Owner;
+
+/// In every request: breaks its connection off.
+#[derive(Debug, Clone, Default)]
+pub struct Hangup(Arc<AtomicBool>);
+
+impl Hangup {
+    /// From now on the connection ends with a reset, where it can: nobody takes what came until then for the whole.
+    pub fn ask(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    fn is_asked(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
 
 /// All doors of one server.
 pub struct Doors {
@@ -31,11 +51,38 @@ pub struct Came {
 }
 
 /// A connection of either kind.
-pub enum Stream {
+pub struct Stream {
+    kind: Kind,
+    /// Breaks it off.
+    pub hangup: Hangup,
+}
+
+enum Kind {
     /// From an address.
     Tcp(TcpStream),
     /// From the socket.
     Unix(UnixStream),
+}
+
+impl Stream {
+    fn of(kind: Kind) -> Stream {
+        Stream { kind, hangup: Hangup::default() }
+    }
+
+    /// Whether it was broken off.
+    fn breaks_off(&self) -> bool {
+        let asked = self.hangup.is_asked();
+        if let (true, Kind::Tcp(stream)) = (asked, &self.kind) {
+            let _ = rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO));
+        }
+        asked
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.breaks_off();
+    }
 }
 
 /// The socket; removed on drop.
@@ -107,9 +154,9 @@ impl Doors {
             accepted = self.address.accept() => {
                 let (stream, _) = accepted?;
                 let _ = stream.set_nodelay(true);
-                Ok(Came { stream: Stream::Tcp(stream), owner: false })
+                Ok(Came { stream: Stream::of(Kind::Tcp(stream)), owner: false })
             }
-            accepted = inside => Ok(Came { stream: Stream::Unix(accepted?), owner: true }),
+            accepted = inside => Ok(Came { stream: Stream::of(Kind::Unix(accepted?)), owner: true }),
         }
     }
 }
@@ -120,18 +167,18 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Stream::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Stream::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
+        match &mut self.get_mut().kind {
+            Kind::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Kind::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
         }
     }
 }
 
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Stream::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Stream::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
+        match &mut self.get_mut().kind {
+            Kind::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Kind::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
 
@@ -140,9 +187,9 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Stream::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bytes),
-            Stream::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, bytes),
+        match &mut self.get_mut().kind {
+            Kind::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bytes),
+            Kind::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, bytes),
         }
     }
 
@@ -151,16 +198,19 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Stream::Tcp(stream) => Pin::new(stream).poll_flush(cx),
-            Stream::Unix(stream) => Pin::new(stream).poll_flush(cx),
+        match &mut self.get_mut().kind {
+            Kind::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Kind::Unix(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            Stream::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+        if self.breaks_off() {
+            return Poll::Ready(Ok(()));
+        }
+        match &mut self.get_mut().kind {
+            Kind::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Kind::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

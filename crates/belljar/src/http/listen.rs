@@ -1,22 +1,26 @@
 //! Takes connections, no more than there is room for and only from clients that do not dawdle, until it is told to stop.
 
 use super::{
-    doors::{Came, Doors, Owner},
+    doors::{Came, Doors, Hangup, Owner},
     routes::router,
     served::Served,
 };
-use axum::Extension;
-use hyper::server::conn::http1;
+use axum::{Extension, body::Body};
+use hyper::{
+    Request, Response,
+    body::Incoming,
+    server::conn::http1,
+    service::{Service, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
-use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpSocket},
-    sync::Semaphore,
+    sync::{Semaphore, watch},
 };
 
 /// How long the head of a request may take, also the first one and the next one of a connection.
@@ -65,7 +69,8 @@ pub async fn listen(
 ) {
     let strangers = router(served.clone());
     let owners = strangers.clone().layer(Extension(Owner));
-    let graceful = GracefulShutdown::new();
+    // Told once; each connection hears of it, and is known to be over when it listens no more.
+    let ending = watch::Sender::new(());
     let room = Arc::new(Semaphore::new(bounds.connections));
     tokio::pin!(stop);
     loop {
@@ -80,11 +85,11 @@ pub async fn listen(
         match accepted {
             Ok(Came { stream, owner }) => {
                 let service = if owner { &owners } else { &strangers };
-                let connection = graceful.watch(connect(stream, service.clone()));
+                let hangup = stream.hangup.clone();
+                let connection = connect(stream, hangup, service.clone());
+                let ending = ending.subscribe();
                 tokio::spawn(async move {
-                    if let Err(error) = connection.await {
-                        tracing::debug!("a connection broke off: {error}");
-                    }
+                    attend(connection, ending).await;
                     drop(place);
                 });
             }
@@ -97,7 +102,8 @@ pub async fn listen(
     }
     drop(doors);
     served.desk.stop();
-    let mut over = tokio::spawn(graceful.shutdown());
+    ending.send_replace(());
+    let mut over = tokio::spawn(async move { ending.closed().await });
     tokio::select! {
         () = served.desk.close(bounds.grace) => {}
         () = hurry => served.desk.close(Duration::ZERO).await,
@@ -109,13 +115,48 @@ pub async fn listen(
     }
 }
 
-fn connect<S: AsyncRead + AsyncWrite + Unpin>(
+/// What answers the requests of one connection.
+trait Answering:
+    Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send> + Send
+{
+}
+
+impl<T> Answering for T where
+    T: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send> + Send
+{
+}
+
+/// Serves a connection to its end; the request that it is at is its last one once everything ends.
+async fn attend<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    connection: http1::UpgradeableConnection<TokioIo<S>, impl Answering>,
+    mut ending: watch::Receiver<()>,
+) {
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        _ = ending.changed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!("a connection broke off: {error}");
+    }
+}
+
+fn connect<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
+    hangup: Hangup,
     service: axum::Router,
-) -> http1::Connection<TokioIo<S>, TowerToHyperService<axum::Router>> {
+) -> http1::UpgradeableConnection<TokioIo<S>, impl Answering> {
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_buf_size(HEAD_BYTES);
-    builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+    let service = TowerToHyperService::new(service);
+    let named = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(hangup.clone());
+        service.call(request)
+    });
+    builder.serve_connection(TokioIo::new(stream), named).with_upgrades()
 }
 
 #[cfg(test)]
@@ -131,7 +172,7 @@ mod tests {
     async fn told(pieces: &[String], pause: Duration) -> (String, Duration) {
         let service = axum::Router::new().route("/here", axum::routing::get(async || "here"));
         let (mut client, server) = tokio::io::duplex(1 << 20);
-        let serving = tokio::spawn(async move { connect(server, service).await });
+        let serving = tokio::spawn(async move { connect(server, Hangup::default(), service).await });
         let began = Instant::now();
         for piece in pieces {
             if client.write_all(piece.as_bytes()).await.is_err() {

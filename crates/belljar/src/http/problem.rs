@@ -80,6 +80,16 @@ impl Problem {
         self
     }
 
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// What was not possible, and why.
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
     /// For programs: a word that never changes.
     #[cfg(test)]
     pub fn code(&self) -> &str {

@@ -4,6 +4,7 @@ use super::{
     answers, callers, commands, contexts, docs, executions, files, gate, health, journal, mcp, metrics,
     openapi, problem::Problem, request_id, sandboxes, served::Served, upload,
 };
+use crate::e2b::{self, Front};
 use axum::{
     Router,
     extract::DefaultBodyLimit,
@@ -29,6 +30,7 @@ pub fn router(served: Served) -> Router {
     Router::new()
         .merge(known)
         .merge(open)
+        .merge(e2b::routes(&served))
         .fallback(async || {
             Problem::not_found("find anything at this address").hint("/docs lists what there is")
         })
@@ -37,6 +39,7 @@ pub fn router(served: Served) -> Router {
         })
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(served.clone(), gate::check))
+        .layer(from_fn_with_state(Front::new(served.clone()), e2b::divert))
         .layer(from_fn_with_state(served.clone(), metrics::count))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(request_id::name))
@@ -87,9 +90,13 @@ fn reading() -> Router<Served> {
 
 /// A mistake of ours. What it was is in the log only.
 fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("unknown");
-    tracing::error!("a request ended in a panic: {text}");
+    tracing::error!("a request ended in a panic: {}", said(&*panic));
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "answer: this is a mistake of the server's")
         .into_response()
+}
+
+/// What a panic said.
+pub fn said(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("unknown")
 }

@@ -29,6 +29,10 @@ pub struct Shared {
     pub models: Models,
     /// What a sandbox is where a request does not say.
     pub room: SandboxRequest,
+    /// The same for clients of E2B.
+    pub e2b_room: SandboxRequest,
+    /// The domain below which clients of E2B look for ports of sandboxes, with a port of its own where it has one.
+    pub e2b_domain: String,
 }
 
 impl Served {
@@ -48,6 +52,7 @@ impl Served {
             env,
             require: require(wanted.require.as_deref())?.or(room.require),
             backend: wanted.backend.or_else(|| room.backend.clone()),
+            home_is_workspace: room.home_is_workspace,
         })
     }
 }

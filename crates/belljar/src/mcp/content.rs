@@ -105,15 +105,16 @@ fn is_picture(bundle: &Bundle) -> bool {
     bundle.data.keys().any(|mime| mime.starts_with("image/"))
 }
 
-/// The outcome without what only costs a model room: pictures, which have blocks of their own, forms of results that are as
-/// long as a page's whole source, and files beyond count.
+/// The outcome without what only costs a model room: pictures, which have blocks of their own, their charts and the columns
+/// of tables, which are for programs, forms of results that are as long as a page's whole source, and files beyond count.
 fn lean(outcome: &Outcome) -> Outcome {
     let mut outcome = outcome.clone();
     let mut left = FORMS_BYTES_MAX;
     for bundle in &mut outcome.results {
         bundle.data.retain(|mime, value| {
             let bytes = length(value);
-            let keeps = !mime.starts_with("image/") && bytes <= FORM_BYTES_MAX.min(left);
+            let repeats = mime.starts_with("image/") || mime.starts_with("application/vnd.belljar.");
+            let keeps = !repeats && bytes <= FORM_BYTES_MAX.min(left);
             left -= if keeps { bytes } else { 0 };
             keeps
         });
@@ -138,7 +139,11 @@ mod tests {
         let text = "x".repeat(FORM_BYTES_MAX);
         let bundle =
             |mime: &str, data: &str| json!({ "main": false, "data": { mime: data, "text/plain": "p" } });
-        let mut results = vec![bundle("image/png", "AAAA"), bundle("text/html", &format!("{text}x"))];
+        let mut results = vec![
+            bundle("image/png", "AAAA"),
+            bundle("application/vnd.belljar.chart+json", "{}"),
+            bundle("text/html", &format!("{text}x")),
+        ];
         results.extend(vec![bundle("text/html", &text); 9]);
         let file = json!({ "path": "p", "size": 1, "mime": "", "sha256": null, "change": "created" });
         let outcome = serde_json::from_value(json!({
@@ -152,7 +157,7 @@ mod tests {
         let forms: Vec<usize> = lean.results.iter().map(|bundle| bundle.data.len()).collect();
         assert_eq!(
             forms,
-            [1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1],
+            [1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1],
             "four long ones less the short forms fit three times"
         );
         assert_eq!((lean.files.len(), lean.truncated.files), (FILES_MAX, 7));

@@ -12,13 +12,7 @@ use std::{
 /// Runs `sdks/drive_NAME.py` with the SDK of that name against `url`: the JSON that it prints. `None`, said aloud, where the SDK
 /// cannot be installed; a failure where `BELLJAR_REQUIRE` names `python`.
 pub fn run(name: &str, url: &str) -> Option<Value> {
-    let python = match install(name) {
-        Ok(python) => python,
-        Err(why) => {
-            skip(&format!("the official SDK {name}"), &why);
-            return None;
-        }
-    };
+    let python = python(name)?;
     let output = Command::new(python)
         .args(["-W", "error"])
         .arg(sdks(&format!("drive_{name}.py")))
@@ -27,6 +21,17 @@ pub fn run(name: &str, url: &str) -> Option<Value> {
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Some(serde_json::from_slice(&output.stdout).unwrap())
+}
+
+/// The Python that has the SDK of that name. `None` as with [`run`].
+pub fn python(name: &str) -> Option<PathBuf> {
+    match install(name) {
+        Ok(python) => Some(python),
+        Err(why) => {
+            skip(&format!("the official SDK {name}"), &why);
+            None
+        }
+    }
 }
 
 fn sdks(name: &str) -> PathBuf {

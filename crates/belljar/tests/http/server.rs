@@ -32,7 +32,10 @@ impl Server {
     /// The same with another program that is called in the same way.
     pub fn start_program(mut command: Command, folder: TempDir, options: &[&str]) -> Server {
         command.arg("--data-dir").arg(folder.path());
-        command.args(["serve", "--listen", "127.0.0.1:0", "--template", "python"]).args(options);
+        command.args(["serve", "--listen", "127.0.0.1:0"]).args(options);
+        if !options.contains(&"--template") {
+            command.args(["--template", "python"]);
+        }
         command.env("BELLJAR_LOG", "warn").stdin(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("start belljar");
         let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();

@@ -14,10 +14,22 @@ pub struct Place(PathBuf);
 impl Place {
     /// A call of one of its files.
     pub fn call(&self, file: &str) -> Command {
-        let machine = if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" };
-        let mut command = Command::new(self.0.join(format!("node_modules/node-linux-{machine}/bin/node")));
-        command.arg(self.0.join("node_modules").join(file)).stdin(Stdio::null());
+        let mut command = self.node();
+        command.arg(self.modules().join(file));
         command
+    }
+
+    /// A call of its Node.
+    pub fn node(&self) -> Command {
+        let machine = if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" };
+        let mut command = Command::new(self.modules().join(format!("node-linux-{machine}/bin/node")));
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// Where its packages are.
+    pub fn modules(&self) -> PathBuf {
+        self.0.join("node_modules")
     }
 }
 

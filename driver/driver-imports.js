@@ -6,13 +6,13 @@
 'use strict';
 
 const LOADER = "globalThis[Symbol.for('belljar.hooks')].import";
-const TOKEN = /\/\/[^\n]*|\/\*[\s\S]*?\*\/|'(?:\\[\s\S]|[^'\\\n])*'|"(?:\\[\s\S]|[^"\\\n])*"|`(?:\\[\s\S]|[^`\\])*`|(?<![\w$.])import\s*\(|(?<![\w$.])import(?![\w$]|\s*[.(])[^'"`;()]*?(?:from\s*)?(?:'[^'\n]+'|"[^"\n]+")[^\S\n]*;?/g;
-const STATIC = /^import\s*([\s\S]*?)\s*(?:from\s*)?('[^'\n]+'|"[^"\n]+")\s*;?$/;
+const TOKEN = /\/\/[^\n]*|\/\*[\s\S]*?\*\/|'(?:\\[\s\S]|[^'\\\n])*'|"(?:\\[\s\S]|[^"\\\n])*"|`(?:\\[\s\S]|[^`\\])*`|(?<![\w$.])import\s*\(|(?<![\w$.])import(?![\w$]|\s*[.(])[^'"`;()]*?(?:from\s*)?(?:'[^'\n]+'|"[^"\n]+")(?:\s*with\s*\{[^{}]*\})?[^\S\n]*;?/g;
+const STATIC = /^import\s*([\s\S]*?)\s*(?:from\s*)?('[^'\n]+'|"[^"\n]+")(?:\s*with\s*(\{[^{}]*\}))?\s*;?$/;
 
 /** One static import as declarations, with as many line ends as it had. */
 function staticImport(text) {
-  const [, clause, specifier] = STATIC.exec(text);
-  const load = `await ${LOADER}(${specifier})`;
+  const [, clause, specifier, attributes] = STATIC.exec(text);
+  const load = `await ${LOADER}(${specifier}${attributes ? `, { with: ${attributes.replace(/\n/g, ' ')} }` : ''})`;
   const lines = '\n'.repeat(text.split('\n').length - 1);
   if (!clause) return `${load};${lines}`;
   const parts = [];

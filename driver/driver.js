@@ -243,6 +243,15 @@ function primitiveText(result) {
   return 'unserializableValue' in result ? result.unserializableValue : hooks.inspect(result.subtype === 'null' ? null : result.value);
 }
 
+/** What a promise becomes, in the form of an evaluation's answer. */
+async function settled({ objectId }) {
+  try {
+    return await post('Runtime.awaitPromise', { promiseObjectId: objectId });
+  } finally {
+    session.post('Runtime.releaseObject', { objectId });
+  }
+}
+
 /** Evaluates one cell; resolves to { value } | { fault } | { exit }. */
 async function evaluate(code, cell) {
   let answer;
@@ -257,6 +266,8 @@ async function evaluate(code, cell) {
   } catch (error) {
     return { fault: /terminated/i.test(error.message) ? interruption() : plainFault(error) };
   }
+  // A promise is waited for: what `main()` prints belongs to this cell.
+  if (answer.result.subtype === 'promise' && !answer.exceptionDetails) answer = await settled(answer.result);
   const { result, exceptionDetails } = answer;
   if (exceptionDetails) {
     const fault = await faultOf(exceptionDetails, code, cell);

@@ -218,7 +218,7 @@ class JavaScriptTest(StandingContext, unittest.TestCase):
     alive = "console.log(x)"
     loops = [
         "while (true) {}", "await new Promise(() => {})", "await null; for (;;) {}",
-        "await new Promise(r => setTimeout(r, 50)); for (;;) {}",
+        "await new Promise(r => setTimeout(r, 50)); for (;;) {}", "new Promise(() => {})",
     ]
     rows = [
         ("1+1", {"main": "2"}),
@@ -242,6 +242,13 @@ class JavaScriptTest(StandingContext, unittest.TestCase):
         ("setTimeout(() => { throw new Error('late') }, 10); await new Promise(() => {})", {"status": "error", "name": "Error"}),
         ("x", {"main": "6"}),
         ("({ a: 1, b: [1, { c: 2 }] })", {"main": "{ a: 1, b: [ 1, { c: 2 } ] }"}),
+        ("async function main() { await null; console.log('from main'); return 'done' }; main()", {"main": "'done'", "out": "from main\n"}),
+        ("Promise.reject(new RangeError('no'))", {"status": "error", "name": "RangeError"}),
+        ("const kept = Promise.resolve(1)", {"main": None}),
+        ("[Promise.resolve(1)]", {"main": "[ Promise { 1 } ]"}),
+        ("Promise.resolve().then(() => process.exit(5))", {"status": "exit", "code": 5}),
+        ("fs.writeFileSync('a.json', '{\"b\": 1}'); undefined", {"main": None}),
+        ("import data from './a.json' with { type: 'json' };\ndata.b", {"main": "1"}),
         ("10n", {"main": "10n"}),
         ("-0", {"main": "-0"}),
         ("'\\ud800'", {"main": "'\\ud800'"}),

@@ -68,6 +68,7 @@ pub async fn javascript_keeps_state(bench: Bench) {
         ("y += 1; y", Some("2")),
         ("new C().z", Some("20")),
         ("await new Promise(done => setTimeout(() => done('late'), 20))", Some("'late'")),
+        ("async function main() { return 7 }; main()", Some("7")),
         ("const x = 5; x", Some("5")),
         ("undefined", None),
         ("({ a: [1, { b: 2 }] })", Some("{ a: [ 1, { b: 2 } ] }")),

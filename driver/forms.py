@@ -11,6 +11,8 @@ import warnings
 
 from IPython.core.formatters import BaseFormatter
 
+from .boxes import boxes_of
+
 CHART = "application/vnd.belljar.chart+json"
 TABLE = "application/vnd.belljar.table+json"
 # Extraction takes some microseconds for a point, and a mark for every tick.
@@ -59,12 +61,21 @@ def chart_of(figure):
             return None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            from e2b_charts import main
-
-            chart = main.chart_figure_to_chart(figure)
-            return None if chart is None else _text_of(_plain(chart.model_dump(warnings=False), str))
+            charts = [_chart_of_axes(axes) for axes in figure.axes]
+        several = {"type": "superchart", "title": figure.get_suptitle(), "elements": charts}
+        return _text_of(_plain(charts[0] if len(charts) == 1 else several, str))
     except Exception:
         return None
+
+
+def _chart_of_axes(axes):
+    from e2b_charts import main
+    from e2b_charts.charts import base
+
+    boxes = boxes_of(axes)
+    if boxes is None:
+        return main.get_chart_from_ax(axes).model_dump(warnings=False)
+    return {**base.Chart2D(axes, type=base.ChartType.BOX_AND_WHISKER).model_dump(), "elements": boxes}
 
 
 def _points_of(figure):

@@ -147,6 +147,22 @@ CHARTS = [
      {"type": "box_and_whisker", "elements": [{
          "label": "b", "min": 1, "first_quartile": 3, "median": 5, "third_quartile": 7, "max": 8, "outliers": [50]},
          {"label": "c", "min": 0, "first_quartile": 10, "median": 20, "third_quartile": 30, "max": 40, "outliers": []}]}),
+    # Rounded quartiles, a whisker and a median of no length, no filling, lying boxes, notches, means.
+    ("plt.boxplot([[1, 2, 3, 9], [2, 3, 4, 5]], patch_artist=True); plt.ylabel('v (m)');",
+     {"type": "box_and_whisker", "y_unit": "m", "elements": [{
+         "label": "1", "min": 1, "first_quartile": 1.75, "median": 2.5, "third_quartile": 4.5, "max": 4.5,
+         "outliers": [9]},
+         {"label": "2", "min": 2, "first_quartile": 2.75, "median": 3.5, "third_quartile": 4.25, "max": 5, "outliers": []}]}),
+    ("plt.boxplot([[0.5, 1, 1.5], [7, 7, 7]], orientation='horizontal', showmeans=True, tick_labels=['p', 'q']);",
+     {"type": "box_and_whisker", "elements": [{
+         "label": "p", "min": 0.5, "first_quartile": 0.75, "median": 1, "third_quartile": 1.25, "max": 1.5, "outliers": []},
+         {"label": "q", "min": 7, "first_quartile": 7, "median": 7, "third_quartile": 7, "max": 7, "outliers": []}]}),
+    ("plt.boxplot(range(9), notch=True, meanline=True, showmeans=True);",
+     {"type": "box_and_whisker", "elements": [{
+         "label": "1", "min": 0, "first_quartile": 2, "median": 4, "third_quartile": 6, "max": 8, "outliers": []}]}),
+    ("plt.plot([0, 1, 1, 0, 0], [0, 0, 1, 1, 0]);", {"type": "line"}),
+    ("figure, both = plt.subplots(1, 2); both[0].boxplot([1, 2, 3]); both[1].bar(['x'], [1]);",
+     {"type": "superchart", "title": ""}),
     ("plt.plot([datetime.date(2024, 1, n) for n in (1, 2)], [1, 2]);",
      {"x_scale": "datetime", "elements": [{"label": "Line 0", "points": [["2024-01-01", 1], ["2024-01-02", 2]]}]}),
     ("plt.plot(['a', 'b'], [1, 2]);", {"x_scale": "categorical", "x_tick_labels": ["a", "b"]}),

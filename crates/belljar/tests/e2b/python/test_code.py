@@ -79,7 +79,7 @@ class Code:
         self.assertEqual([(one.label, one.value) for one in bar.elements], [("a", 3), ("b", 4)])
         pie = await self.chart(sandbox, "ax.pie([1, 3], labels=['a', 'b'])")
         self.assertIsInstance(pie, PieChart)
-        box = await self.chart(sandbox, "ax.boxplot([[1, 2, 3, 9]], patch_artist=True)")
+        box = await self.chart(sandbox, "ax.boxplot([[1, 2, 3, 9], [2, 3, 4, 5]], patch_artist=True)")
         self.assertIsInstance(box, BoxAndWhiskerChart)
         several = await self.chart(sandbox, "plt.close(fig); fig, (a, b) = plt.subplots(1, 2); a.plot([1, 2]); b.bar(['x'], [1])")
         self.assertIsInstance(several, SuperChart)

@@ -18,7 +18,7 @@ use crate::{
 use anyhow::{Context, Result, bail};
 use dockerd::Dockerd;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use totals::Totals;
 
 /// The templates that tests use, smallest first.
@@ -119,14 +119,17 @@ impl Run<'_> {
 
     /// The driver's own tests, in Python, with a template that has what they show.
     fn driver(&self) -> Result<Totals> {
-        let templates = self.data_dir.join("templates");
-        let listed =
-            std::fs::read_dir(&templates).with_context(|| format!("list {}", templates.display()))?;
-        let built = listed.flatten().map(|entry| entry.path()).find(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.starts_with("code-interpreter-") && path.join("bin/python").exists()
-        });
-        let python = built.context("find the template code-interpreter")?.join("bin/python");
+        let mut list =
+            cargo(&["run", "--locked", "--package", "belljar", "--", "template", "list", "--json"]);
+        let listed = list.env("BELLJAR_DATA_DIR", &self.data_dir).stderr(Stdio::inherit()).output();
+        let listed = listed.context("list the templates")?;
+        let templates: Vec<serde_json::Value> =
+            serde_json::from_slice(&listed.stdout).context("read the list of templates")?;
+        let root = templates
+            .iter()
+            .find(|one| one["name"] == "code-interpreter")
+            .and_then(|one| one["root"].as_str());
+        let python = Path::new(root.context("find the template code-interpreter")?).join("bin/python");
         let mut command = Command::new(python);
         command.args(["-m", "unittest", "discover", "-s", "driver/tests"]).current_dir(repository());
         self.counted("driver", command)

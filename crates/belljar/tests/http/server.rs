@@ -34,7 +34,8 @@ impl Server {
         command.arg("--data-dir").arg(folder.path());
         command.args(["serve", "--listen", "127.0.0.1:0"]).args(options);
         if !options.contains(&"--template") {
-            command.args(["--template", "python"]);
+            // E2B's clients want more than this template has: nothing is kept ready for them.
+            command.args(["--template", "python", "--e2b-warm", "0"]);
         }
         command.env("BELLJAR_LOG", "warn").stdin(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("start belljar");

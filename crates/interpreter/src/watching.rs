@@ -43,7 +43,7 @@ impl Sandbox {
 }
 
 impl Watching {
-    /// The next thing that happened; `None` after an error. Nothing is lost when this future is dropped.
+    /// The next thing that happened; an error is the last. Nothing is lost when this future is dropped.
     pub async fn next(&mut self) -> Option<Result<WatchEvent, Error>> {
         loop {
             if let Some(event) = self.waiting.pop_front() {

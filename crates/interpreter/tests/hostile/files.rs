@@ -44,7 +44,7 @@ async fn more_of_a_file_than_was_asked_for_ends_the_sandbox() {
 async fn listings_that_lead_out_or_make_no_sense() {
     let sandbox = answering(|mut guest, transfer| async move {
         let entry = |path: &str| {
-            serde_json::json!({"path": path, "kind": "file", "size": 1, "mode": 420, "modified_ms": 0, "target": null})
+            serde_json::json!({"path": path, "kind": "file", "size": 1, "mode": 420, "uid": 0, "gid": 0, "modified_ms": 0, "target": null})
         };
         let listing = serde_json::json!([entry("../up"), entry("/abs"), entry("a/b"), entry("")]);
         guest.say(&Reply::Chunk { transfer }, listing.to_string().as_bytes()).await;

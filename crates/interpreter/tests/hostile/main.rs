@@ -6,3 +6,4 @@ mod processes;
 mod scene;
 mod start;
 mod time;
+mod watches;

@@ -2,7 +2,10 @@
 
 use crate::scene::*;
 use interpreter::{Caller, ExecuteRequest, Place, SandboxRequest, backend::fake::Fake};
-use protocol::{Language, Status, Wall, guest::Reply, guest::Request};
+use protocol::{
+    Language, Status, Wall,
+    guest::{Reply, Request, VERSION},
+};
 
 fn without(gone: &[Wall]) -> Vec<Wall> {
     Wall::ALL.into_iter().filter(|wall| !gone.contains(wall)).collect()
@@ -30,15 +33,15 @@ async fn guests_that_must_not_be_talked_to() {
         sulk(guest).await;
     });
     let rows = [
-        (greeting(2, Wall::ALL.to_vec()), "guest", "version 2"),
+        (greeting(VERSION + 1, Wall::ALL.to_vec()), "guest", "speaks version"),
         (never, "guest", "within"),
         (gone, "guest", "went away"),
         (early, "guest", "before it said"),
-        (greeting(1, vec![]), "walls_down", "mount_ns"),
+        (greeting(VERSION, vec![]), "walls_down", "mount_ns"),
         // A kernel user of its own stands in for a user namespace; nothing stands in for both.
-        (greeting(1, without(&[Wall::UserNs])).claiming(&[Wall::Cgroup]), "walls_down", "user_ns"),
-        (greeting(1, without(&[Wall::NetNs])), "walls_down", "net_ns"),
-        (greeting(1, without(&[Wall::Seccomp, Wall::OwnUid])), "walls_down", "seccomp"),
+        (greeting(VERSION, without(&[Wall::UserNs])).claiming(&[Wall::Cgroup]), "walls_down", "user_ns"),
+        (greeting(VERSION, without(&[Wall::NetNs])), "walls_down", "net_ns"),
+        (greeting(VERSION, without(&[Wall::Seccomp, Wall::OwnUid])), "walls_down", "seccomp"),
     ];
     for (fake, code, part) in rows {
         let (interpreter, fake) = with(fake);
@@ -60,7 +63,7 @@ async fn isolation_is_what_was_shown() {
         (&[], &[Wall::Cgroup], "weak"),
     ];
     for (guest_lacks, backend_lacks, strength) in rows {
-        let fake = greeting(1, without(guest_lacks)).claiming(&without(backend_lacks));
+        let fake = greeting(VERSION, without(guest_lacks)).claiming(&without(backend_lacks));
         let (interpreter, _) = with(fake);
         let (_, outcome) = run(&interpreter, fresh("x")).await;
         let isolation = outcome.isolation.unwrap();
@@ -77,7 +80,7 @@ async fn require_is_checked_before_code_is_sent() {
         let fake = Fake::scripted(move |mut guest| {
             let sent = sent.clone();
             async move {
-                guest.say(&Reply::Ready { version: 1, walls: without(&[Wall::Landlock]) }, &[]).await;
+                guest.say(&Reply::Ready { version: VERSION, walls: without(&[Wall::Landlock]) }, &[]).await;
                 while let Some(frame) = guest.hear().await {
                     match frame.header {
                         Request::ContextCreate { context, .. } => guest.say(&up(&context), &[]).await,

@@ -28,7 +28,7 @@ macro_rules! javascript {
     };
 }
 
-python!(python_2_63 = "2.63": sandboxes commands files code ports pauses);
+python!(python_2_63 = "2.63": sandboxes commands files code ports pauses rough);
 python!(python_2_46 = "2.46": sandboxes commands files code ports pauses);
 // They ask for code at `49999-ID.DOMAIN` alone, whatever address they are told; so do most of their other tests.
 python!(python_2_25 = "2.25": commands files ports);

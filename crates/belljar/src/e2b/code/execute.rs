@@ -15,7 +15,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chrono::{SecondsFormat, Utc};
-use desk::{DeskError, Run};
+use desk::{DeskError, Lease, Run, Turn};
 use futures_util::stream;
 use interpreter::ExecuteRequest;
 use protocol::{EventKind, ExecutionId, Outcome, Status};
@@ -130,7 +130,23 @@ impl Telling {
         let context = &self.context;
         let mut known = self.patiently(context.turn.lock()).await?;
         let restarts = context.restarts();
-        let begun = self.patiently(self.begin(&mut known, code, env)).await?;
+        let turn = self.patiently(self.turn()).await?;
+        let begun = match turn {
+            // Half a beginning cannot be undone: it is waited for, by whoever is away as well.
+            Ok(turn) => {
+                let mut begin = std::pin::pin!(self.begin(turn, &mut known, code, env));
+                match self.patiently(begin.as_mut()).await {
+                    Ok(begun) => begun,
+                    Err(stopped) => {
+                        if let Ok(run) = begin.await {
+                            self.leave(&run, &stopped).await;
+                        }
+                        return Err(stopped);
+                    }
+                }
+            }
+            Err(error) => Err(error),
+        };
         let run = match begun {
             Ok(run) => run,
             Err(DeskError::Interpreter(interpreter::Error::SandboxLost { .. })) => {
@@ -142,26 +158,36 @@ impl Telling {
         *context.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(run.clone());
         let told = self.follow(&run, restarts).await;
         if let Err(stopped) = &told {
-            if *stopped == Stopped::Away {
-                run.interrupt();
-            }
-            run.end().await;
+            self.leave(&run, stopped).await;
         }
         drop(known);
         told
     }
 
+    /// Waits for the end of a cell that is told no further.
+    async fn leave(&self, run: &Run, stopped: &Stopped) {
+        if *stopped == Stopped::Away {
+            run.interrupt();
+        }
+        run.end().await;
+    }
+
+    async fn turn(&self) -> Result<(Lease, Turn), DeskError> {
+        let (desk, visitor) = (&self.served.desk, &self.place.room.visitor);
+        let lease = desk.sandbox(visitor, self.place.kept.id())?;
+        let turn = desk.turn_in(visitor, &lease).await?;
+        Ok((lease, turn))
+    }
+
     async fn begin(
         &self,
+        (lease, turn): (Lease, Turn),
         known: &mut Option<protocol::ContextId>,
         code: String,
         env: BTreeMap<String, String>,
     ) -> Result<Arc<Run>, DeskError> {
         let (place, desk) = (&self.place, &self.served.desk);
-        let visitor = &place.room.visitor;
-        let lease = desk.sandbox(visitor, place.kept.id())?;
         let interpreter = self.context.interpreter(place, known).await?;
-        let turn = desk.turn_in(visitor, &lease).await?;
         let language = interpreter.language();
         let mut request =
             ExecuteRequest::new(code, language, interpreter::Place::Context(interpreter.clone()));

@@ -1,8 +1,10 @@
-//! `cargo xtask bench run | walls | serve`: how fast code runs, as ratios against peers in the same run on the same machine.
+//! `cargo xtask bench run | walls | serve | e2b`: how fast code runs, as ratios against peers in the same run on the same machine.
 //!
 //! What a crate does in process is measured by a bench program of its own, such as `cargo bench -p belljar-interpreter
 //! --bench run`, which prints one JSON object a line (see [`Row::from_json`]). The command line is measured here.
 
+mod canned;
+mod e2b;
 mod host;
 mod markdown;
 mod one_shot;
@@ -11,6 +13,7 @@ mod serve;
 mod table;
 mod walls;
 
+pub use e2b::run as e2b;
 pub use serve::run as serve;
 pub use walls::run as walls;
 

@@ -26,6 +26,8 @@ const USAGE: &str = "usage: cargo xtask <chore>
                speed against peers in the same run; --check fails when a target is missed
   bench serve [--samples N] [--json [FILE]] [--check]
                a one-shot over HTTP against the same in process, both from warm sandboxes
+  bench e2b [--samples N] [--json [FILE]] [--check]
+               a sandbox from its creation to its end through E2B's Python SDK, beside canned answers
   bench walls [--samples N] [--only SUBJECT]… [--engine SOCKET] [--second-engine SOCKET] [--json [FILE]] [--markdown [FILE]]
                what every kind of wall costs, beside plain containers; FILE of --markdown is a page with marks";
 
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         ["load", options @ ..] => load::run(options),
         ["bench", "run", options @ ..] => bench::run(options),
         ["bench", "serve", options @ ..] => bench::serve(options),
+        ["bench", "e2b", options @ ..] => bench::e2b(options),
         ["bench", "walls", options @ ..] => bench::walls(options),
         _ => {
             eprintln!("{USAGE}");

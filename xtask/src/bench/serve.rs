@@ -24,7 +24,7 @@ pub fn run(words: &[&str]) -> Result<()> {
     let mut build = Command::new(target.join("release/belljar"));
     build.args(["template", "build", "python"]).env("BELLJAR_DATA_DIR", &data_dir);
     run_command(build)?;
-    let server = Server::start(&target.join("release/belljar"), &data_dir)?;
+    let server = Server::start(&target.join("release/belljar"), &data_dir, "python")?;
     let mut command = in_process("belljar-interpreter", "run", &data_dir);
     command.args(["serve", &server.address, &options.samples.unwrap_or(SAMPLES).to_string()]);
     let rows = rows(command)?;
@@ -38,18 +38,21 @@ pub fn run(words: &[&str]) -> Result<()> {
 }
 
 /// A server with a data folder of its own.
-struct Server {
+pub struct Server {
     child: Child,
-    address: String,
+    /// `HOST:PORT`.
+    pub address: String,
     _folder: Folder,
 }
 
 impl Server {
-    fn start(belljar: &Path, data_dir: &Path) -> Result<Server> {
+    /// Starts one with warm sandboxes of a template, for every door.
+    pub fn start(belljar: &Path, data_dir: &Path, template: &str) -> Result<Server> {
         let folder = Folder::new(data_dir)?;
         let mut command = Command::new(belljar);
         command.arg("--data-dir").arg(&folder.0);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--template", "python", "--warm", WARM]);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--template", template]);
+        command.args(["--warm", WARM, "--e2b-warm", WARM]);
         // As servers run, but for a terminal that would have to show every request.
         command.env("BELLJAR_LOG", "warn").stdin(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().context("start the server")?;

@@ -123,6 +123,7 @@ class Context:
         streams.ensure_open()
         with self.interrupts:
             status, exit_code = "error", EXIT_ERROR
+            self.channel.send({"t": "begun", "execution": header["execution"]})
             try:
                 if self.channel.lost_descriptors():
                     raise OSError(errno.EMFILE, "no file descriptor is left for the output of this cell")

@@ -325,6 +325,7 @@ async function execute({ execution, env = {} }, payload) {
   const interrupted = new Promise((resolve) => {
     state.running = { interrupt: () => resolve({ fault: interruption(), interrupted: true }), fail: (fault) => resolve({ fault }), exit: (code) => resolve({ exit: code }) };
   });
+  channel.send({ t: 'begun', execution });
   const outcome = await Promise.race([evaluateBytes(payload, cell), interrupted]);
   giveBack();
   state.running = null;

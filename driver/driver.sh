@@ -217,6 +217,7 @@ __belljar_next() {
   builtin trap __belljar_exit EXIT
   builtin trap __belljar_interrupt INT
   __belljar_running=yes __belljar_interrupted= __belljar_status=0
+  __belljar_send "{\"t\":\"begun\",\"execution\":\"$__belljar_execution\"}"
   local option IFS=:
   for option in $__belljar_options; do
     case $option in

@@ -134,6 +134,8 @@ class Peer:
         while True:
             header, payload = self.receive()
             assert header["execution"] == f"exe_{self.count}", header
+            if header["t"] == "begun":
+                continue
             if header["t"] == "done":
                 reply.done = header
                 break

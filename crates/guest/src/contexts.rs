@@ -103,6 +103,10 @@ pub struct Context {
     last_words: Vec<u8>,
     queue: VecDeque<Queued>,
     running: Option<Execution>,
+    /// The driver knows of what runs.
+    begun: bool,
+    /// An interrupt waits until it does.
+    interrupt_waits: bool,
     finishing: Option<Finishing>,
     ending: Option<Ending>,
     broken: bool,
@@ -131,6 +135,8 @@ impl Context {
             last_words: Vec::new(),
             queue: VecDeque::new(),
             running: None,
+            begun: false,
+            interrupt_waits: false,
             finishing: None,
             ending: None,
             broken: false,
@@ -176,9 +182,12 @@ impl Context {
         self.begin_next(ground);
     }
 
-    /// SIGINT to its process group while it runs something; else what waits first ends without having run.
+    /// SIGINT to its process group while it runs something; else what waits first ends without having run. A signal that
+    /// comes before the driver knows what it runs would be lost: it is sent when that says so.
     pub fn interrupt(&mut self, ground: &mut Ground) {
-        if self.running.is_some() {
+        if self.running.is_some() && !self.begun {
+            self.interrupt_waits = true;
+        } else if self.running.is_some() {
             if let Some(root) = self.root {
                 root.signal_group(Signal::INT);
             }
@@ -366,6 +375,17 @@ impl Context {
             (FromDriver::Error { execution }, payload) => {
                 self.hear_error(execution, payload, ground) && self.driving.acknowledge()
             }
+            (FromDriver::Begun { execution }, _) => {
+                if self.runs(&execution) {
+                    self.begun = true;
+                    if std::mem::take(&mut self.interrupt_waits) {
+                        self.interrupt(ground);
+                    }
+                } else {
+                    self.ignored += 1;
+                }
+                true
+            }
             (FromDriver::Done { execution, status, exit_code }, _) => {
                 match self.runs(&execution) {
                     true => self.finish(End::Done { status, exit_code }, ground),
@@ -498,6 +518,7 @@ impl Context {
         }
         let cpu_us = self.root.map_or(0, Root::cpu_us);
         let order = ToDriver::Execute { execution: next.execution.clone(), env: next.env };
+        (self.begun, self.interrupt_waits) = (false, false);
         self.running = Some(Execution::begin(next.execution, next.caps, cpu_us, &ground.settings));
         self.driving.execute(&order, &next.code, fds);
         if !self.driving.flush() {
@@ -564,7 +585,10 @@ impl Context {
 fn room(header: &FromDriver, running: &Option<Execution>) -> Room {
     let runs = |id: &ExecutionId| running.as_ref().filter(|running| running.id == *id);
     match header {
-        FromDriver::Hello { .. } | FromDriver::Failed { .. } | FromDriver::Done { .. } => Room::Nothing,
+        FromDriver::Hello { .. }
+        | FromDriver::Failed { .. }
+        | FromDriver::Begun { .. }
+        | FromDriver::Done { .. } => Room::Nothing,
         FromDriver::Bundle { execution, .. } => Room::UpTo(runs(execution).map_or(0, Execution::bundle_room)),
         FromDriver::Error { execution } => Room::UpTo(runs(execution).map_or(0, |_| ERROR_BYTES_MAX)),
     }

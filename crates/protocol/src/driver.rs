@@ -50,6 +50,11 @@ pub enum FromDriver {
         /// Error number.
         errno: i32,
     },
+    /// The execution was heard of: an interrupt is for it from now on, and before would be for nobody.
+    Begun {
+        /// The execution.
+        execution: ExecutionId,
+    },
     /// A result; the payload is a JSON object MIME → string.
     Bundle {
         /// The execution.

@@ -97,6 +97,20 @@ fn interrupt_reaches_the_code_and_the_context_lives_on() {
 }
 
 #[test]
+fn an_interrupt_that_comes_at_once_waits_for_the_driver() {
+    let mut host = Host::start();
+    let context = host.python();
+    assert_eq!(host.run(&context, "x = 7").end, ok());
+    for _ in 0..20 {
+        let execution = host.execute(&context, "import time; time.sleep(60)", caps());
+        host.send(&Request::Interrupt { context: context.clone() }, b"");
+        let ran = host.collect(&execution);
+        assert!(ran.raised[0].contains("KeyboardInterrupt"));
+    }
+    assert_eq!(host.run(&context, "print(x)").stdout, b"7\n");
+}
+
+#[test]
 fn a_kill_takes_everything_that_came_from_the_context_and_nothing_else() {
     let mut host = Host::start();
     let (context, other) = (host.python(), host.python());

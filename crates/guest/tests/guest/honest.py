@@ -55,6 +55,7 @@ while True:
     descriptors.clear()
     status, exit_code = "ok", 0
     try:
+        send({"t": "begun", "execution": execution})
         exec(compile(code, "<cell>", "exec"), space)
     except SystemExit as error:
         status, exit_code = "exit", error.code or 0

@@ -28,8 +28,24 @@ async fn begun(bench: &Bench, context: &Arc<Context>, code: &str) -> Execution {
     execution
 }
 
+/// Interrupts code as soon as it was asked for, when it may not have begun: its state stays all the same.
+async fn interrupted_early(bench: &Bench, context: &Arc<Context>, code: &str) {
+    for wait_ms in [0, 0, 0, 1, 2] {
+        let request = ExecuteRequest::new(code, context.language(), Place::Context(context.clone()));
+        let mut execution = bench.interpreter.execute(&Caller::local(), request).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+        execution.interrupt();
+        while execution.next().await.is_some() {}
+        let outcome = execution.outcome().await;
+        let seen = (outcome.status, outcome.exit_code, outcome.context_alive);
+        assert_eq!(seen, (Status::Cancelled, 130, true), "{code} after {wait_ms} ms: {outcome:?}");
+    }
+}
+
 pub async fn code_sees_the_interrupt(bench: Bench) {
     let context = bench.python(Limits::default()).await;
+    bench.print(&context, "x = 1").await;
+    interrupted_early(&bench, &context, "import time\ntime.sleep(60)").await;
     for wait in [
         "import time\n    time.sleep(60)",
         "while True: x = 1",
@@ -116,6 +132,9 @@ pub async fn other_languages_are_interrupted(bench: Bench) {
         ),
     ] {
         let Some(context) = bench.speaking(language).await else { continue };
+        if language == Language::Bash {
+            interrupted_early(&bench, &context, "sleep 60").await;
+        }
         // Node's watcher of interrupts comes up beside the first cells.
         tokio::time::sleep(Duration::from_millis(300)).await;
         let outcome = interrupted(&bench, &context, wait).await;

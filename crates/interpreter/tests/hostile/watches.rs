@@ -22,7 +22,9 @@ where
                         guest.say(&Reply::Chunk { transfer }, b"[]").await;
                         guest = lie(guest, transfer).await;
                     }
-                    Request::WatchDrain { transfer, .. } => guest.say(&Reply::Done { transfer }, &[]).await,
+                    Request::WatchDrain { transfer, .. } => {
+                        guest.say(&Reply::Done { transfer }, &[]).await;
+                    }
                     _ => {}
                 }
             }

@@ -165,7 +165,7 @@ impl Telling {
     }
 
     /// Waits for the end of a cell that is told no further.
-    async fn leave(&self, run: &Run, stopped: &Stopped) {
+    async fn leave(&self, run: &Arc<Run>, stopped: &Stopped) {
         if *stopped == Stopped::Away {
             run.interrupt();
         }

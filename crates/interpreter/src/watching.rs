@@ -8,7 +8,7 @@ use crate::{
 };
 use protocol::guest::{CHUNK_COST_BYTES, Request, Transfer, WATCH_BYTES_MAX, WatchEvent};
 use std::{collections::VecDeque, sync::Arc};
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{UnboundedReceiver, error::TryRecvError};
 
 /// What one more frame may bring than the guest was allowed: it stops after the frame that is too much.
 const LAST_BYTES: usize = 1 << 20;
@@ -63,8 +63,12 @@ impl Watching {
         loop {
             let before = self.waiting.len();
             self.sandbox.files().drain(&self.path, self.transfer).await?;
-            while let Ok(part) = self.parts.try_recv() {
-                self.hear(Some(part))?;
+            loop {
+                match self.parts.try_recv() {
+                    Ok(part) => self.hear(Some(part))?,
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => self.hear(None)?,
+                }
             }
             if self.waiting.len() == before || before > DRAINED_MAX {
                 return Ok(std::mem::take(&mut self.waiting).into());
@@ -94,6 +98,7 @@ impl Watching {
                 Err(FileError::Refused { message, errno }.into())
             }
             Some(Part::Done) => Err(FileError::Answer { path: printable(&self.path) }.into()),
+            None if self.sandbox.is_alive() => Err(FileError::Answer { path: printable(&self.path) }.into()),
             None => Err(self.sandbox.lost(self.sandbox.wire().gone())),
         }
     }

@@ -26,7 +26,7 @@ pub fn run(words: &[&str]) -> Result<()> {
     let python = sdk(&data_dir)?;
     let server = Server::start(&belljar, &data_dir, TEMPLATE)?;
     let mut command = Command::new(python);
-    command.arg(repository().join("xtask/src/bench/e2b.py"));
+    command.arg(repository().join("xtask/src/bench/e2b_round.py"));
     command.arg(options.samples.unwrap_or(SAMPLES).to_string());
     command.args([format!("http://{}", server.address), canned::start()?]);
     let rows = rows(command)?;

@@ -179,9 +179,11 @@ fn models(args: &ServeArgs, site: &Site) -> Done<Models> {
     Ok(models)
 }
 
-/// Clients of E2B keep their files at home.
+/// Clients of E2B keep their files at home, and are shown the pictures that they save.
 fn e2b_room(room: &SandboxRequest) -> SandboxRequest {
-    SandboxRequest { home_is_workspace: true, ..room.clone() }
+    let mut room = SandboxRequest { home_is_workspace: true, ..room.clone() };
+    room.env.insert("BELLJAR_SHOW_SAVED".to_owned(), "1".to_owned());
+    room
 }
 
 fn names(args: &ServeArgs, place: SocketAddr) -> Vec<String> {

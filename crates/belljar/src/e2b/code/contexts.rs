@@ -91,10 +91,8 @@ impl CodeContext {
         if let Some(context) = alive {
             return Ok(context);
         }
-        // As there: a picture that is saved is shown.
-        let env = [("BELLJAR_SHOW_SAVED".to_owned(), "1".to_owned())].into();
-        let (language, cwd) = (self.language, self.cwd.clone());
-        let request = ContextRequest { language, cwd, env, ..ContextRequest::default() };
+        let request =
+            ContextRequest { language: self.language, cwd: self.cwd.clone(), ..ContextRequest::default() };
         let context = place.kept.create_context(request).await?;
         self.cells.store(0, Ordering::Relaxed);
         *known = Some(context.id().clone());

@@ -81,6 +81,8 @@ class Code:
         self.assertIsInstance(pie, PieChart)
         box = await self.chart(sandbox, "ax.boxplot([[1, 2, 3, 9], [2, 3, 4, 5]], patch_artist=True)")
         self.assertIsInstance(box, BoxAndWhiskerChart)
+        ran = await done(sandbox.run_code("from PIL import Image\nImage.new('RGB', (8, 4)).save('saved.png')"))
+        self.assertEqual([one.png[:5] for one in ran.results], ["iVBOR"])
         several = await self.chart(sandbox, "plt.close(fig); fig, (a, b) = plt.subplots(1, 2); a.plot([1, 2]); b.bar(['x'], [1])")
         self.assertIsInstance(several, SuperChart)
         self.assertEqual(len(several.elements), 2)

@@ -3,7 +3,8 @@
 // Cells run in one global scope through V8's inspector in REPL mode: state is kept, `const` may be
 // declared again, top-level `await` works, the last expression is the result. Descriptors 1 and 2
 // are pipes for the context's life. A worker thread (driver-watch.js) turns SIGINT into the end
-// of the running cell, even of a busy loop. Needs Node 18 or later and no package.
+// of the running cell, even of a busy loop. Needs Node 18 or later and no package. With the argument
+// `typescript` cells are TypeScript (driver-types.js).
 'use strict';
 
 const inspector = require('node:inspector');
@@ -14,6 +15,7 @@ const { pathToFileURL } = require('node:url');
 const util = require('node:util');
 const { Worker } = require('node:worker_threads');
 const { rewriteImports } = require('./driver-imports.js');
+const { findReader } = require('./driver-types.js');
 
 const HEADER_BYTES_MAX = 64 * 1024;
 const PAYLOAD_BYTES_MAX = 32 * 1024 * 1024;
@@ -22,7 +24,8 @@ const TEXT_CHARS_MAX = 32 * 1024;
 const STRING_CHARS_MAX = 1 << 20;
 const EXIT_INTERRUPTED = 130;
 const HOOKS = Symbol.for('belljar.hooks');
-const SOURCE = /\bbelljar-cell-(\d+)\b/g;
+const ENOENT = 2;
+const SOURCE = /\bbelljar-cell-(\d+)(?::(\d+))?/g;
 
 // Node's own, before user code can replace them.
 const reallyExit = process.reallyExit.bind(process);
@@ -108,7 +111,8 @@ function clipped(text, charsMax = TEXT_CHARS_MAX) {
 }
 
 const session = new inspector.Session();
-const state = { count: 0, running: null, waitingForAck: null, exit: null };
+const state = { count: 0, running: null, waitingForAck: null, exit: null, lines: new Map() };
+const reader = process.argv[2] === 'typescript' ? findReader() : undefined;
 
 /** Calls the inspector; resolves to its answer, rejects with its protocol error. */
 function post(method, parameters) {
@@ -179,7 +183,7 @@ async function callHook(name, remote) {
 /** The frames of a stack that belong to cells, with the cells' public names. */
 function tidyStack(stack) {
   const lines = stack.split('\n').filter((line) => !/^\s+at .*(node:internal|node:inspector|driver[\w-]*\.js|node:vm|new Promise \(<anonymous>\))/.test(line));
-  return lines.map((line) => line.replace(SOURCE, '<cell $1>'));
+  return lines.map((line) => line.replace(SOURCE, (_, cell, number) => `<cell ${cell}>${number ? `:${lineOf(cell, Number(number))}` : ''}`));
 }
 
 /** The stack frames of an exception that belong to cells. */
@@ -187,16 +191,21 @@ function cellFrames(details) {
   return (details.stackTrace?.callFrames ?? []).filter((frame) => frame.url.startsWith('belljar-cell-'));
 }
 
+/** The line of a cell as its author counts. */
+function lineOf(cell, line) {
+  return state.lines.get(Number(cell))?.(line) ?? line;
+}
+
 /** The line of the running cell that an exception belongs to, or null. */
 function cellLine(details, cell) {
   const frame = cellFrames(details).find((found) => found.url === `belljar-cell-${cell}`);
-  return frame ? frame.lineNumber + 1 : null;
+  return frame ? lineOf(cell, frame.lineNumber + 1) : null;
 }
 
 /** Where a syntax error is: line and column; what lacks an end ends with the last line. */
-function syntaxPlace(code, details) {
+function syntaxPlace(code, details, cell) {
   const lines = code.trimEnd().split('\n');
-  const line = (details.lineNumber ?? 0) + 1;
+  const line = lineOf(cell, (details.lineNumber ?? 0) + 1);
   if (line > lines.length) return { line: lines.length, column: lines[lines.length - 1].length };
   return { line, column: details.columnNumber ?? 0 };
 }
@@ -205,6 +214,12 @@ function syntaxPlace(code, details) {
 function syntaxLines(code, { line, column }, cell) {
   const source = code.split('\n')[line - 1] ?? '';
   return [`<cell ${cell}>:${line}`, clipped(source, 500), `${' '.repeat(Math.min(column, 500))}^`];
+}
+
+/** Forgets an evaluation that nobody waits for: the inspector of Node 22 crashes when its promise is collected. */
+function forsake() {
+  session.disconnect();
+  session.connect();
 }
 
 /** Turns exception details into the payload of an error frame, or an exit. */
@@ -218,7 +233,7 @@ async function faultOf(details, code, cell) {
   }
   if ('exit' in thrown) return thrown;
   const compiling = thrown.syntax && cellFrames(details).length === 0;
-  const place = syntaxPlace(code, details);
+  const place = syntaxPlace(code, details, cell);
   return {
     name: thrown.name,
     message: thrown.message,
@@ -243,6 +258,21 @@ function primitiveText(result) {
   return 'unserializableValue' in result ? result.unserializableValue : hooks.inspect(result.subtype === 'null' ? null : result.value);
 }
 
+/** A TypeScript cell as JavaScript. */
+function withoutTypes(code, cell) {
+  const made = reader(code);
+  state.lines.set(cell, made.lineOf);
+  return made.code;
+}
+
+/** The error frame of a cell that is no TypeScript. */
+function typeFault(error, code, cell) {
+  const fault = { ...plainFault(error), syntax: true };
+  if (!error.place) return fault;
+  const traceback = [...syntaxLines(code, error.place, cell), `${fault.name}: ${fault.message}`];
+  return { ...fault, traceback, line: error.place.line };
+}
+
 /** What a promise becomes, in the form of an evaluation's answer. */
 async function settled({ objectId }) {
   try {
@@ -255,16 +285,22 @@ async function settled({ objectId }) {
 /** Evaluates one cell; resolves to { value } | { fault } | { exit }. */
 async function evaluate(code, cell) {
   let answer;
+  let script = code;
+  try {
+    if (reader) script = withoutTypes(code, cell);
+  } catch (error) {
+    return { fault: typeFault(error, code, cell) };
+  }
   try {
     answer = await post('Runtime.evaluate', {
-      expression: `${rewriteImports(code)}\n//# sourceURL=belljar-cell-${cell}`,
+      expression: `${rewriteImports(script)}\n//# sourceURL=belljar-cell-${cell}`,
       replMode: true,
       awaitPromise: true,
       includeCommandLineAPI: false,
       userGesture: false,
     });
   } catch (error) {
-    return { fault: /terminated/i.test(error.message) ? interruption() : plainFault(error) };
+    return { fault: /terminated|internal error/i.test(error.message) ? interruption() : plainFault(error) };
   }
   // A promise is waited for: what `main()` prints belongs to this cell.
   if (answer.result.subtype === 'promise' && !answer.exceptionDetails) answer = await settled(answer.result);
@@ -323,9 +359,10 @@ async function execute({ execution, env = {} }, payload) {
   const cell = ++state.count;
   const giveBack = borrow(env);
   const interrupted = new Promise((resolve) => {
-    state.running = { interrupt: () => resolve({ fault: interruption(), interrupted: true }), fail: (fault) => resolve({ fault }), exit: (code) => resolve({ exit: code }) };
+    state.running = { interrupt: () => resolve({ fault: interruption() }), fail: (fault) => resolve({ fault }), exit: (code) => resolve({ exit: code }) };
   });
   channel.send({ t: 'begun', execution });
+  interrupted.then(forsake);
   const outcome = await Promise.race([evaluateBytes(payload, cell), interrupted]);
   giveBack();
   state.running = null;
@@ -412,11 +449,9 @@ function watch() {
 }
 
 session.connect();
-session.post('Runtime.enable');
 session.on('Runtime.executionContextCreated', ({ params }) => {
   state.contextId ??= params.context.id;
 });
-session.post('Runtime.disable');
 session.post('Runtime.enable');
 furnish();
 const watcher = watch();
@@ -424,4 +459,9 @@ process.on('uncaughtException', onUncaught);
 process.on('unhandledRejection', onUncaught);
 process.umask(0o022);
 const channel = new Channel(new net.Socket({ fd: 3, readable: true, writable: true }), onFrame);
-channel.send({ t: 'hello', pid: process.pid, walls: [] });
+if (reader === null) {
+  channel.send({ t: 'failed', step: 'find what reads TypeScript', errno: ENOENT });
+  channel.socket.end();
+} else {
+  channel.send({ t: 'hello', pid: process.pid, walls: [] });
+}

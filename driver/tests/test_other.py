@@ -277,6 +277,52 @@ class JavaScriptTest(StandingContext, unittest.TestCase):
     ]
 
 
+@unittest.skipUnless(shutil.which("node"), "there is no node on this machine")
+class TypeScriptTest(StandingContext, unittest.TestCase):
+    """`node driver.js typescript`."""
+
+    command = ["node", os.path.join(FOLDER, "driver.js"), "typescript"]
+    alive = "console.log(x as number)"
+    loops = ["while (true) {}", "await new Promise<void>(() => {})"]
+    show = "console.log(...['OWN', 'B', 'C'].map((name: string): string => process.env[name] ?? '-'))"
+    borrowing = [(f"process.env.OWN = 'own'; {show}", None, "own - -\n"), (show, {"OWN": "1"}, "1 - -\n")]
+    rows = [
+        ("interface Point { x: number; y?: number }\nconst p: Point = { x: 1 };\np", {"main": "{ x: 1 }"}),
+        ("function twice<T>(a: T): T[] { return [a, a] }\ntwice<number>(p!.x)", {"main": "[ 1, 1 ]"}),
+        ("enum Colour { Red, Green = 5 }\n\nColour.Green", {"main": "5"}),
+        ("Colour[0]", {"main": "'Red'"}),
+        ("class Box { constructor(private inner: string) {}\n get text(): string { return this.inner } }\nnew Box('b').text", {"main": "'b'"}),
+        ("import type { Stats } from 'fs';\nimport os, { EOL } from 'os';\nimport { join } from 'path'", {"main": None}),
+        ("join('a', EOL) as string", {"main": "'a/\\n'"}),
+        ("type A = string;\n\ninterface B {}\nthrow new TypeError('t')", {"status": "error", "name": "TypeError", "line": 4}),
+        ("interface C {\n  a: number\n}\nfunction thrower(): never {\n  throw new Error('deep') }", {"main": None}),
+        ("type D = C;\nthrower()", {"status": "error", "name": "Error", "line": 2}),
+        ("enum E { A }\n\nnull.x", {"status": "error", "name": "TypeError", "line": 3}),
+        ("\nlet a: = 4", {"status": "error", "name": "SyntaxError", "syntax": True, "line": 2}),
+        ("\n\nlet b: number = ]", {"status": "error", "name": "SyntaxError", "syntax": True, "line": 3}),
+        ("async function main(): Promise<string> { return 'late' }\nmain()", {"main": "'late'"}),
+        ("const n: number = await Promise.resolve(3); n", {"main": "3"}),
+        ("'wrong types run' as unknown as number", {"main": "'wrong types run'"}),
+        ("", {}),
+        ("// @ts-ignore\n1", {"main": "1"}),
+        ("(" * 100_000, {"status": "error"}),
+        ("x = 41", {}),
+    ]
+
+    def setUp(self):
+        try:
+            super().setUp()
+        except AssertionError as missing:
+            self.assertIn("find what reads TypeScript", str(missing))
+            self.skipTest("there is nothing on this machine that reads TypeScript")
+
+    def test_tracebacks_name_lines_as_they_were_written(self):
+        for code, expected in self.rows[:9]:
+            self.driver.run(code)
+        trace = "\n".join(self.driver.run(self.rows[9][0]).error["traceback"])
+        self.assertRegex(trace, r"thrower \(<cell 9>:5:\d+\)\n.*<cell 10>:2:")
+
+
 class ZygoteRulesTest(unittest.TestCase):
     """What the zygote promises beside its forks' behaviour."""
 

@@ -75,6 +75,7 @@ impl Programs {
             Language::Python => command(&PYTHON, Streams::PerExecution),
             Language::Bash => command(&bash, Streams::PerContext),
             Language::Javascript => command(&[&self.node, NODE], Streams::PerContext),
+            Language::Typescript => command(&[&self.node, NODE, "typescript"], Streams::PerContext),
         }
     }
 }

@@ -82,5 +82,8 @@ pub(crate) fn interpreter(language: Language) -> &'static str {
         Language::Javascript => {
             "install Node.js on the host (Debian: apt install nodejs), or use an image that has it"
         }
+        Language::Typescript => {
+            "install Node.js 22.13 or later on the host, or an older one and the package typescript (Debian: apt install nodejs node-typescript)"
+        }
     }
 }

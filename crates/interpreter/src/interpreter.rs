@@ -426,6 +426,6 @@ fn plan(context: &Context, request: &ExecuteRequest, one_shot: bool) -> Plan {
 fn without_mark(code: &[u8], language: Language) -> &[u8] {
     match language {
         Language::Bash => code,
-        Language::Python | Language::Javascript => code.strip_prefix(b"\xef\xbb\xbf").unwrap_or(code),
+        _ => code.strip_prefix(b"\xef\xbb\xbf").unwrap_or(code),
     }
 }

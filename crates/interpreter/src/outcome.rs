@@ -8,6 +8,7 @@ use protocol::{
 };
 
 /// Error number with which a guest tells that it killed everything for its memory.
+const ENOENT: i32 = 2;
 const NO_MEMORY: i32 = 12;
 const TRACEBACK_LINES_MAX: usize = 100;
 const LINE_BYTES_MAX: usize = 2_000;
@@ -289,13 +290,13 @@ pub(crate) fn signal_name(signal: i32) -> String {
 }
 
 fn never_ran(demise: Demise, failure: Option<String>, language: Language) -> Verdict {
-    if let Some(exit) = demise.exit {
+    if let (Some(exit), false) = (demise.exit, demise.errno == Some(ENOENT)) {
         return exited(exit);
     }
     let why = failure.or(demise.failure).unwrap_or_default();
     let why = text::cut(&text::plain(&why), MESSAGE_BYTES_MAX);
     let (category, name, message, hint) = match demise.errno {
-        Some(2) => {
+        Some(ENOENT) => {
             let message = format!("there is no {language} interpreter in this sandbox: {why}");
             (Category::Sandbox, "InterpreterMissing", message, hints::interpreter(language))
         }

@@ -43,6 +43,7 @@ fn look(language: Language, code: &str) -> Vec<Sighting> {
     match language {
         Language::Python => python::look(code),
         Language::Javascript => javascript::look(code),
+        Language::Typescript => javascript::look_typed(code),
         Language::Bash => commands(bash::look(code)),
     }
 }

@@ -21,7 +21,7 @@ pub(crate) fn for_import(policy: &Policy, language: Language, name: &str) -> Str
         _ => "",
     };
     let names = policy.imports.allow.iter().flatten();
-    let mine = names.filter(|name| name.starts_with("node:") == (language == Language::Javascript));
+    let mine = names.filter(|name| name.starts_with("node:") == language.is_on_node());
     match listed(mine.map(String::as_str)) {
         None => format!("{instead}do without it"),
         Some(names) => format!("{instead}allowed are: {names}"),

@@ -132,7 +132,7 @@ impl Judge<'_> {
         let imports = &self.policy.imports;
         match self.language {
             // Node finds its own modules with and without the prefix.
-            Language::Javascript if !name.starts_with("node:") => {
+            language if language.is_on_node() && !name.starts_with("node:") => {
                 imports.denies(&format!("node:{name}")) || imports.names_as_denied(name)
             }
             _ => imports.denies(name),

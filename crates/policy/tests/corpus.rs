@@ -18,7 +18,6 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 fn language(file: &Path) -> Language {
     match file.extension().and_then(|extension| extension.to_str()) {
-        Some("js") => Language::Javascript,
         Some(extension) => extension.parse().expect("a known language"),
         None => panic!("{} has no ending", file.display()),
     }

@@ -15,20 +15,28 @@ pub enum Language {
     Bash,
     /// JavaScript on Node.js.
     Javascript,
+    /// TypeScript on Node.js: types are taken out, not checked.
+    Typescript,
 }
 
 /// A language that Belljar has no driver for.
 #[derive(Debug, thiserror::Error)]
-#[error("speak {0:?}: known languages are python, bash, javascript")]
+#[error("speak {0:?}: known languages are python, bash, javascript, typescript")]
 pub struct UnknownLanguage(pub String);
 
 impl Language {
+    /// Whether Node.js runs it.
+    pub fn is_on_node(self) -> bool {
+        matches!(self, Language::Javascript | Language::Typescript)
+    }
+
     /// The name in lower case, as in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Language::Python => "python",
             Language::Bash => "bash",
             Language::Javascript => "javascript",
+            Language::Typescript => "typescript",
         }
     }
 }
@@ -46,6 +54,7 @@ impl FromStr for Language {
             "python" | "py" => Ok(Language::Python),
             "bash" | "sh" => Ok(Language::Bash),
             "javascript" | "js" => Ok(Language::Javascript),
+            "typescript" | "ts" => Ok(Language::Typescript),
             other => Err(UnknownLanguage(other.to_owned())),
         }
     }

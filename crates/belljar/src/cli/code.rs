@@ -89,6 +89,7 @@ fn by_extension(path: &Path) -> Done<Language> {
     match path.extension().and_then(OsStr::to_str) {
         Some("sh" | "bash") => Ok(Language::Bash),
         Some("js" | "mjs" | "cjs") => Ok(Language::Javascript),
+        Some("ts" | "mts" | "cts") => Ok(Language::Typescript),
         Some("ipynb") => Err(Failure::usage("notebook", "run a notebook file: it is JSON, not code")
             .hint("`jupyter nbconvert --to script FILE` makes a script of it")),
         _ => Ok(Language::Python),
@@ -127,6 +128,7 @@ mod tests {
             ("a.py", Language::Python),
             ("b.sh", Language::Bash),
             ("c.mjs", Language::Javascript),
+            ("d.ts", Language::Typescript),
             ("d", Language::Python),
         ] {
             let path = dir.path().join(name);

@@ -90,10 +90,7 @@ impl Scan {
         while let Some(c) = rest.chars().next() {
             if let Some(length) = comment(rest, previous, language) {
                 scan.comment_last = length >= rest.trim_end_matches('\n').len();
-                if language == Language::Javascript
-                    && rest.starts_with("/*")
-                    && !rest[..length].ends_with("*/")
-                {
+                if language.is_on_node() && rest.starts_with("/*") && !rest[..length].ends_with("*/") {
                     scan.open = true;
                 }
                 rest = &rest[length..];
@@ -132,8 +129,8 @@ fn comment(rest: &str, previous: char, language: Language) -> Option<usize> {
         Language::Bash if rest.starts_with('#') && (previous.is_whitespace() || previous == ';') => {
             Some(to_line_end)
         }
-        Language::Javascript if rest.starts_with("//") => Some(to_line_end),
-        Language::Javascript if rest.starts_with("/*") => {
+        _ if language.is_on_node() && rest.starts_with("//") => Some(to_line_end),
+        _ if language.is_on_node() && rest.starts_with("/*") => {
             Some(rest.find("*/").map_or(rest.len(), |at| at + 2))
         }
         _ => None,
@@ -142,7 +139,7 @@ fn comment(rest: &str, previous: char, language: Language) -> Option<usize> {
 
 fn quote(rest: &str, language: Language) -> Option<&str> {
     let triple = language == Language::Python && (rest.starts_with("\"\"\"") || rest.starts_with("'''"));
-    let single = rest.starts_with(['"', '\'']) || language == Language::Javascript && rest.starts_with('`');
+    let single = rest.starts_with(['"', '\'']) || language.is_on_node() && rest.starts_with('`');
     match (triple, single) {
         (true, _) => Some(&rest[..3]),
         (_, true) => Some(&rest[..1]),

@@ -28,7 +28,7 @@ use std::sync::Arc;
 /// Type code, cell after cell, into one live interpreter.
 #[derive(Debug, clap::Args)]
 pub struct ReplArgs {
-    /// python, bash or javascript [default: python]
+    /// python, bash, javascript or typescript [default: python]
     #[arg(long, value_name = "NAME")]
     language: Option<String>,
     /// A file or directory that goes to /workspace (repeatable)
@@ -169,7 +169,7 @@ fn from_terminal(cells: &mut Cells<'_>, view: &mut View, signals: &mut Signals) 
     let prompt = match cells.language {
         Language::Python => ">>> ",
         Language::Bash => "$ ",
-        Language::Javascript => "> ",
+        Language::Javascript | Language::Typescript => "> ",
     };
     loop {
         signals.hurry(true);

@@ -95,7 +95,7 @@ pub fn lines(code: &str, language: Language, look: Look) -> Vec<String> {
     let code = harmless(code);
     let grammar = match language {
         Language::Python => &PYTHON,
-        Language::Javascript => &JAVASCRIPT,
+        Language::Javascript | Language::Typescript => &JAVASCRIPT,
         Language::Bash => &BASH,
     };
     let mut lines = vec![String::new()];

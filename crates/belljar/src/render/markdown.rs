@@ -229,7 +229,8 @@ impl Page {
         let name = name.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
         let language = match name {
             "py" | "python" | "python3" => Some(Language::Python),
-            "js" | "javascript" | "ts" | "typescript" => Some(Language::Javascript),
+            "js" | "javascript" => Some(Language::Javascript),
+            "ts" | "typescript" => Some(Language::Typescript),
             "sh" | "bash" | "shell" => Some(Language::Bash),
             _ => None,
         };

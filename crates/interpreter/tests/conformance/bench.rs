@@ -70,7 +70,7 @@ impl Bench {
         let outcome = self.run(&context, "").await;
         if outcome.exit_code == 127 {
             assert_eq!(outcome.error.unwrap().name, "InterpreterMissing");
-            let what = if language == Language::Javascript { "node" } else { "bash" };
+            let what = if language == Language::Javascript { "node" } else { language.name() };
             skip(what, self.test, &format!("there is no {language} interpreter"));
             return None;
         }

@@ -116,6 +116,30 @@ pub async fn javascript_errors(bench: Bench) {
     assert_eq!((exit.status, exit.exit_code), (Status::Error, 7), "{exit:?}");
 }
 
+pub async fn typescript_keeps_state(bench: Bench) {
+    let Some(context) = bench.speaking(Language::Typescript).await else { return };
+    for (code, text) in [
+        ("interface Point { x: number }\nconst p: Point = { x: 20 };\np", Some("{ x: 20 }")),
+        ("enum Colour { Red, Green = 5 }\nfunction twice<T>(a: T): T[] { return [a, a] }", None),
+        ("twice<number>(p.x as number).length + Colour.Green", Some("7")),
+        ("import type { Stats } from 'fs';\nimport { basename } from 'path';\nbasename('a/b')", Some("'b'")),
+        ("const late: string = await Promise.resolve('late'); late", Some("'late'")),
+    ] {
+        let outcome = bench.run(&context, code).await;
+        assert_eq!(outcome.status, Status::Ok, "{code}: {outcome:?}");
+        let seen = outcome.results.first().map(|bundle| bundle.data["text/plain"].clone());
+        assert_eq!(seen, text.map(|text| json!(text)), "{code}");
+    }
+    for (code, name, line) in [
+        ("type A = string;\n\ninterface B {}\nthrow new TypeError('t')", "TypeError", Some(4)),
+        ("\nlet b: number = ]", "SyntaxError", Some(2)),
+    ] {
+        let error = bench.run(&context, code).await.error.unwrap();
+        assert_eq!((error.name.as_str(), error.line), (name, line), "{code}: {error:?}");
+    }
+    assert_eq!(bench.print(&context, "console.log(p.x)").await, "20\n");
+}
+
 pub async fn isolation_is_told(bench: Bench) {
     let outcome = bench.fresh("print(1)").await;
     assert_eq!(outcome.status, Status::Ok, "{outcome:?}");

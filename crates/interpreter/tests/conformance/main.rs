@@ -70,6 +70,7 @@ every_test! { [native oci_runc oci_runsc] {
     processes: what_they_write_is_heard they_read_input they_wait_for_whoever_follows they_are_killed_when_nobody_does
         they_end_and_children_stay terminals_are_terminals they_cannot_start signals_and_limits;
     clients: ports_lead_inside files_in_place watched_directories home_is_the_workspace paused_sandboxes;
-    languages: bash_keeps_state bash_errors javascript_keeps_state javascript_errors isolation_is_told;
+    languages: bash_keeps_state bash_errors javascript_keeps_state javascript_errors typescript_keeps_state
+        isolation_is_told;
     leftovers: nothing_grows nothing_stays a_killed_host_leaves_nothing;
 } }

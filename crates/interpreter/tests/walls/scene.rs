@@ -172,7 +172,7 @@ fn hello(language: Language) -> &'static str {
     match language {
         Language::Python => "print('hello')",
         Language::Bash => "echo hello",
-        Language::Javascript => "console.log('hello')",
+        Language::Javascript | Language::Typescript => "console.log('hello')",
     }
 }
 

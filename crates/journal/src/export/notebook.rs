@@ -75,6 +75,7 @@ impl Cells {
             Language::Python => "",
             Language::Bash => "%%bash\n",
             Language::Javascript => "%%javascript\n",
+            Language::Typescript => "%%typescript\n",
         };
         // Code that was denied has no number, as code that nobody ran in Jupyter has none.
         let ran = run.outcome.sandbox.is_some();

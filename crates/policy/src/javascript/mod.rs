@@ -34,11 +34,31 @@ const INNER_MAX: usize = 2_000;
 const BEFORE: &str = "async()=>{";
 const AFTER: &str = "\n}";
 
-/// Says everything that is seen in a cell, in the order of the code.
+/// What a text of code is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A cell of JavaScript.
+    Cell,
+    /// A cell of TypeScript.
+    Typed,
+    /// The body of a function.
+    Body,
+}
+
+/// Says everything that is seen in a cell of JavaScript, in the order of the code.
 pub(crate) fn look(code: &str) -> Vec<Sighting> {
+    look_as(code, Kind::Cell)
+}
+
+/// Says everything that is seen in a cell of TypeScript, in the order of the code.
+pub(crate) fn look_typed(code: &str) -> Vec<Sighting> {
+    look_as(code, Kind::Typed)
+}
+
+fn look_as(code: &str, kind: Kind) -> Vec<Sighting> {
     let places = Places::new(code);
     let mut room = Room { bytes: INNER_BYTES_MAX, pieces: INNER_MAX };
-    let mut seen = look_into(code, false, 0, &mut room);
+    let mut seen = look_into(code, kind, 0, &mut room);
     seen.sort_by_key(|(_, span)| span.start);
     let sighting = |(seen, span): (Seen, Span)| Sighting {
         seen,
@@ -55,13 +75,13 @@ struct Room {
     pieces: usize,
 }
 
-fn look_into(code: &str, body: bool, level: usize, room: &mut Room) -> Vec<(Seen, Span)> {
+fn look_into(code: &str, kind: Kind, level: usize, room: &mut Room) -> Vec<(Seen, Span)> {
     if let Err(deep) = prescan::scan(code) {
         let at = u32::try_from(deep.at).unwrap_or(u32::MAX);
         return vec![(Seen::TooDeep(deep.what.to_owned()), Span::new(at, at.saturating_add(1)))];
     }
     let allocator = Allocator::default();
-    let program = match parse(&allocator, code, body) {
+    let program = match parse(&allocator, code, kind) {
         Ok(program) => program,
         Err(syntax) => return vec![syntax],
     };
@@ -83,7 +103,8 @@ fn look_at_text(text: &Inner, span: Span, level: usize, room: &mut Room) -> Vec<
     }
     room.bytes -= text.code.len();
     room.pieces -= 1;
-    let seen = look_into(&text.code, text.body, level + 1, room);
+    let kind = if text.body { Kind::Body } else { Kind::Cell };
+    let seen = look_into(&text.code, kind, level + 1, room);
     seen.into_iter().map(|(seen, _)| (seen, span)).collect()
 }
 
@@ -111,15 +132,15 @@ fn shifted(span: Span, shift: u32) -> Span {
 }
 
 /// Tries the ways in which a cell may be meant, the likeliest first.
-fn parse<'a>(allocator: &'a Allocator, code: &'a str, body: bool) -> Result<Parsed<'a>, (Seen, Span)> {
+fn parse<'a>(allocator: &'a Allocator, code: &'a str, meant: Kind) -> Result<Parsed<'a>, (Seen, Span)> {
     let mut first = None;
-    if !body {
+    if meant == Kind::Cell {
         match attempt(allocator, code, SourceType::script()) {
             Ok(program) => return Ok(Parsed { program, shift: 0 }),
             Err(error) => first = Some(error),
         }
     }
-    if body || code.contains("await") {
+    if meant == Kind::Body || meant == Kind::Cell && code.contains("await") {
         let wrapped: &'a str = allocator.alloc_str(&format!("{BEFORE}{code}{AFTER}"));
         if let Ok(program) = attempt(allocator, wrapped, SourceType::script())
             && stays_inside(&program)
@@ -128,7 +149,7 @@ fn parse<'a>(allocator: &'a Allocator, code: &'a str, body: bool) -> Result<Pars
             return Ok(Parsed { program, shift });
         }
     }
-    let module = code.contains("import") || code.contains("export");
+    let module = meant != Kind::Typed && (code.contains("import") || code.contains("export"));
     let script = (!module).then(SourceType::ts);
     let modules = module.then(|| [SourceType::mjs(), SourceType::ts()]);
     for kind in modules.into_iter().flatten().chain(script) {

@@ -36,7 +36,13 @@ const PROGRAMS: [(&str, &str); 9] = [
 ];
 
 /// Files beside programs that they do not work without.
-const BESIDE: [&str; 3] = ["/usr/lib/git-core/git", "/usr/share/misc/magic.mgc", "/usr/lib/file/magic.mgc"];
+const BESIDE: [&str; 5] = [
+    "/usr/lib/git-core/git",
+    "/usr/share/misc/magic.mgc",
+    "/usr/lib/file/magic.mgc",
+    "/usr/share/nodejs/typescript/package.json",
+    "/usr/share/nodejs/typescript/lib/typescript.js",
+];
 /// Where Node.js is inside, also if it is elsewhere on PATH here. A script that chooses among several is none.
 const NODE: &str = "usr/bin/node";
 

@@ -7,7 +7,7 @@ use interpreter::{Caller, Context, ContextRequest, Sandbox};
 use protocol::{ContextId, Language, SandboxId};
 use std::{
     any::Any,
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
@@ -36,7 +36,7 @@ pub struct Kept {
     /// When it was made.
     pub created_at: DateTime<Utc>,
     contexts: Mutex<BTreeMap<ContextId, Room>>,
-    usual: [Usual; 3],
+    usual: Mutex<HashMap<Language, Usual>>,
     /// What the edge that made it keeps with it.
     edge: OnceLock<Arc<dyn Any + Send + Sync>>,
     pub(crate) attached: AllAttached,
@@ -90,7 +90,7 @@ impl Kept {
             template,
             created_at: Utc::now(),
             contexts: Mutex::default(),
-            usual: Default::default(),
+            usual: Mutex::default(),
             edge: OnceLock::new(),
             attached: AllAttached::default(),
             paused: watch::Sender::new(false),
@@ -290,7 +290,7 @@ impl Kept {
 
     /// The context of a language for code that names none: what holds it, to be locked while code runs there.
     pub fn usual(&self, language: Language) -> Usual {
-        self.usual[language as usize].clone()
+        self.usual.lock().unwrap_or_else(PoisonError::into_inner).entry(language).or_default().clone()
     }
 
     /// Keeps a context that is there already.

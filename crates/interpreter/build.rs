@@ -46,7 +46,7 @@ fn driver_files(out: &Path) {
         .flatten()
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .filter(|name| [".py", ".js", ".sh"].iter().any(|end| name.ends_with(end)))
+        .filter(|name| [".py", ".js", ".sh", ".R"].iter().any(|end| name.ends_with(end)))
         .collect();
     names.sort();
     let mut code =

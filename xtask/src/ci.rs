@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use std::time::Instant;
 
 /// What a machine that runs `ci` must have: a test that would skip for want of it fails instead.
-const REQUIRED: &str = "python,node,typescript,network,unprivileged";
+const REQUIRED: &str = "python,node,typescript,r,network,unprivileged";
 
 /// Runs all phases; the first that fails ends it.
 pub fn run() -> Result<()> {

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: builds what tests need, runs all of them, as root once more as an ordinary user, and counts.
 //!
 //! A test that cannot run here appends a line `name: reason` to the file named by `BELLJAR_SKIPS` and returns; where
-//! `BELLJAR_REQUIRE` (a comma list: root, unprivileged, network, node, typescript, python, docker, runsc) names what is missing, it fails instead.
+//! `BELLJAR_REQUIRE` (a comma list: root, unprivileged, network, node, typescript, r, python, docker, runsc) names what is missing, it fails instead.
 //! An engine that `BELLJAR_TEST_ENGINE` names is used instead of one of its own. `BELLJAR_TEST_FIXTURES` tells tests of a
 //! server that has the fixtures of a conformance suite.
 

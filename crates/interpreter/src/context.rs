@@ -32,6 +32,7 @@ pub(crate) fn workspace(at_home: bool) -> &'static str {
 
 const PYTHON: [&str; 4] = ["/.belljar/template/bin/python", "-I", "-B", "/.belljar/driver/driver.py"];
 const BASH: [&str; 3] = ["--noprofile", "--norc", "/.belljar/driver/driver.sh"];
+const R: [&str; 3] = ["--noprofile", "--norc", "/.belljar/driver/driver-r.sh"];
 const NODE: &str = "/.belljar/driver/driver.js";
 
 /// A live interpreter: language, working directory, variables.
@@ -69,13 +70,14 @@ impl Programs {
             let argv = argv.iter().map(|&word| word.to_owned()).collect();
             Launch::Command { argv, streams }
         };
-        let bash = [&[self.bash.as_str()], &BASH[..]].concat();
+        let bash = |argv: &[&'static str]| [&[self.bash.as_str()], argv].concat();
         match language {
             Language::Python if self.zygote => Launch::Zygote,
             Language::Python => command(&PYTHON, Streams::PerExecution),
-            Language::Bash => command(&bash, Streams::PerContext),
+            Language::Bash => command(&bash(&BASH), Streams::PerContext),
             Language::Javascript => command(&[&self.node, NODE], Streams::PerContext),
             Language::Typescript => command(&[&self.node, NODE, "typescript"], Streams::PerContext),
+            Language::R => command(&bash(&R), Streams::PerContext),
         }
     }
 }

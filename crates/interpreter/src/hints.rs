@@ -85,5 +85,8 @@ pub(crate) fn interpreter(language: Language) -> &'static str {
         Language::Typescript => {
             "install Node.js 22.13 or later on the host, or an older one and the package typescript (Debian: apt install nodejs node-typescript)"
         }
+        Language::R => {
+            "install R on the host (Debian: apt install r-base-core), or use an image of your own that has it"
+        }
     }
 }

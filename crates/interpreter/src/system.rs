@@ -22,6 +22,8 @@ pub(crate) const ETC: [&str; 14] = [
     "protocols",
     "localtime",
 ];
+/// Those that belong to programs which no image has: R reads its settings through links from below `/usr`.
+pub(crate) const ETC_NATIVE: [&str; 1] = ["R"];
 const PASSWD: &str = "root:x:0:0:root:/:/usr/sbin/nologin\nuser:x:1000:1000:user:/home/user:/bin/bash\n\
     nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
 const GROUP: &str = "root:x:0:\nuser:x:1000:\nnogroup:x:65534:\n";

@@ -45,6 +45,7 @@ fn look(language: Language, code: &str) -> Vec<Sighting> {
         Language::Javascript => javascript::look(code),
         Language::Typescript => javascript::look_typed(code),
         Language::Bash => commands(bash::look(code)),
+        Language::R => vec![Sighting { seen: Seen::Unchecked, span: whole(code) }],
     }
 }
 

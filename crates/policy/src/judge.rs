@@ -120,6 +120,7 @@ impl Judge<'_> {
                     "put data into a file in /workspace and read it; split long code into several cells";
                 self.unseen(rule::CODE_TOO_LONG, message, hint, sighting)
             }
+            Seen::Unchecked => self.unchecked(sighting.span),
             Seen::Unknown(what) => At { effect: policy.unknown, ..at }.finding(
                 rule::UNKNOWN,
                 format!("{what} is not known to the check"),
@@ -185,6 +186,19 @@ impl Judge<'_> {
         };
         let (rule, hint) = (rule.to_owned(), Some(hint.to_owned()));
         Some(Finding { rule, kind, span: sighting.span, message, hint })
+    }
+
+    /// Code of a language that has no parser here: a policy that denies anything cannot let it run.
+    fn unchecked(&self, span: Span) -> Option<Finding> {
+        let kind = match self.policy.unresolved {
+            _ if self.policy.denies_something() => FindingKind::Denied,
+            Effect::Ignore => return None,
+            Effect::Deny | Effect::Advise => FindingKind::Unresolved,
+        };
+        let message = format!("{} code is not looked through: there is no parser for it", self.language);
+        let hint = "write it in python, javascript, typescript or bash where a policy has to hold";
+        let rule = rule::NOT_CHECKED.to_owned();
+        Some(Finding { rule, kind, span, message, hint: Some(hint.to_owned()) })
     }
 
     fn advice(&mut self, name: &str, span: Span) -> Option<Finding> {

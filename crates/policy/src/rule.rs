@@ -49,6 +49,7 @@ pub(crate) const SHELL: &str = "shell-denied";
 pub(crate) const COMMAND: &str = "command-denied";
 pub(crate) const UNRESOLVED: &str = "unresolved-name";
 pub(crate) const UNKNOWN: &str = "unknown-construct";
+pub(crate) const NOT_CHECKED: &str = "language-not-checked";
 pub(crate) const MAY_FAIL: &str = "may-fail-here";
 pub(crate) const CHECK_FAILED: &str = "check-failed";
 pub(crate) const MORE: &str = "more-findings";
@@ -182,6 +183,16 @@ const RULES: &[Rule] = &[
             "A strict policy denies what it does not know.",
             "%run other.py",
             "Write it in plain code.",
+        ],
+    ),
+    rule(
+        NOT_CHECKED,
+        "a language that the check cannot read",
+        [
+            "Code in R: there is no parser for it.",
+            "What is not read is denied by every policy that denies anything at all.",
+            "file.remove(\"data.csv\")",
+            "Write it in Python, JavaScript, TypeScript or Bash; or use a policy that denies nothing, such as standard.",
         ],
     ),
     rule(

@@ -39,6 +39,8 @@ pub(crate) enum Seen {
     TooDeep(String),
     /// The code is so long that it is not parsed at all.
     TooLong,
+    /// Code of a language for which there is no front end.
+    Unchecked,
     /// A construct that a front end does not know (an allow-list that fails closed).
     Unknown(String),
 }

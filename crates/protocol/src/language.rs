@@ -17,11 +17,13 @@ pub enum Language {
     Javascript,
     /// TypeScript on Node.js: types are taken out, not checked.
     Typescript,
+    /// R, expression by expression as at its prompt.
+    R,
 }
 
 /// A language that Belljar has no driver for.
 #[derive(Debug, thiserror::Error)]
-#[error("speak {0:?}: known languages are python, bash, javascript, typescript")]
+#[error("speak {0:?}: known languages are python, bash, javascript, typescript, r")]
 pub struct UnknownLanguage(pub String);
 
 impl Language {
@@ -37,6 +39,7 @@ impl Language {
             Language::Bash => "bash",
             Language::Javascript => "javascript",
             Language::Typescript => "typescript",
+            Language::R => "r",
         }
     }
 }
@@ -55,6 +58,7 @@ impl FromStr for Language {
             "bash" | "sh" => Ok(Language::Bash),
             "javascript" | "js" => Ok(Language::Javascript),
             "typescript" | "ts" => Ok(Language::Typescript),
+            "r" | "R" => Ok(Language::R),
             other => Err(UnknownLanguage(other.to_owned())),
         }
     }

@@ -28,7 +28,7 @@ pub(super) fn read(call: &Call) -> Result<Wanted, Vec<Part>> {
         return Err(view::not_run("UnknownTool", &why));
     }
     wanted(&call.arguments).map_err(|why| {
-        let right = "Right is: code (string), and if needed language (\"python\", \"bash\", \"javascript\" or \"typescript\") and timeout (seconds, a number above 0).";
+        let right = "Right is: code (string), and if needed language (\"python\", \"bash\", \"javascript\", \"typescript\" or \"r\") and timeout (seconds, a number above 0).";
         view::not_run("BadArguments", &format!("{why}. {right}"))
     })
 }

@@ -63,7 +63,7 @@ pub(super) fn tool(setup: &Setup) -> Tool {
             "type": "object",
             "properties": {
                 "code": { "type": "string", "description": "The code." },
-                "language": { "type": "string", "enum": ["python", "bash", "javascript", "typescript"], "description": "python where it is not given." },
+                "language": { "type": "string", "enum": ["python", "bash", "javascript", "typescript", "r"], "description": "python where it is not given." },
                 "timeout": { "type": "number", "description": format!("Seconds that the code may run; at most {longest}.") },
             },
             "required": ["code"],

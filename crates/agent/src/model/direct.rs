@@ -42,6 +42,7 @@ fn language(word: &str) -> Said {
         }
         "bash" | "sh" | "shell" | "zsh" => Said::Runs(Some(Language::Bash)),
         "javascript" | "js" | "node" | "mjs" => Said::Runs(Some(Language::Javascript)),
+        "r" => Said::Runs(Some(Language::R)),
         "typescript" | "ts" | "mts" => Said::Runs(Some(Language::Typescript)),
         _ => Said::Other,
     }

@@ -90,6 +90,7 @@ fn by_extension(path: &Path) -> Done<Language> {
         Some("sh" | "bash") => Ok(Language::Bash),
         Some("js" | "mjs" | "cjs") => Ok(Language::Javascript),
         Some("ts" | "mts" | "cts") => Ok(Language::Typescript),
+        Some("R" | "r") => Ok(Language::R),
         Some("ipynb") => Err(Failure::usage("notebook", "run a notebook file: it is JSON, not code")
             .hint("`jupyter nbconvert --to script FILE` makes a script of it")),
         _ => Ok(Language::Python),
@@ -129,6 +130,7 @@ mod tests {
             ("b.sh", Language::Bash),
             ("c.mjs", Language::Javascript),
             ("d.ts", Language::Typescript),
+            ("e.R", Language::R),
             ("d", Language::Python),
         ] {
             let path = dir.path().join(name);

@@ -4,6 +4,9 @@
 
 use protocol::Language;
 
+/// Ends of lines of R after which an operand must follow.
+const R_GOES_ON: [&str; 13] = ["+", "-", "*", "/", "^", "~", "%", "=", "<-", "|", "&", "|>", "else"];
+
 /// What may follow the lines so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -25,6 +28,7 @@ pub fn state(code: &str, language: Language) -> State {
     match language {
         Language::Python => python(code, last),
         Language::Bash if bash_open(&scan.bare) => State::Open,
+        Language::R if R_GOES_ON.iter().any(|end| last.ends_with(end)) => State::Open,
         _ => State::Whole,
     }
 }
@@ -125,7 +129,7 @@ impl Scan {
 fn comment(rest: &str, previous: char, language: Language) -> Option<usize> {
     let to_line_end = rest.find('\n').unwrap_or(rest.len());
     match language {
-        Language::Python if rest.starts_with('#') => Some(to_line_end),
+        Language::Python | Language::R if rest.starts_with('#') => Some(to_line_end),
         Language::Bash if rest.starts_with('#') && (previous.is_whitespace() || previous == ';') => {
             Some(to_line_end)
         }
@@ -139,7 +143,8 @@ fn comment(rest: &str, previous: char, language: Language) -> Option<usize> {
 
 fn quote(rest: &str, language: Language) -> Option<&str> {
     let triple = language == Language::Python && (rest.starts_with("\"\"\"") || rest.starts_with("'''"));
-    let single = rest.starts_with(['"', '\'']) || language.is_on_node() && rest.starts_with('`');
+    let single = rest.starts_with(['"', '\''])
+        || (language.is_on_node() || language == Language::R) && rest.starts_with('`');
     match (triple, single) {
         (true, _) => Some(&rest[..3]),
         (_, true) => Some(&rest[..1]),
@@ -149,7 +154,7 @@ fn quote(rest: &str, language: Language) -> Option<&str> {
 
 /// Bytes of the string that begins here, and whether it ends as well. A short string ends with its line.
 fn string(rest: &str, quote: &str, language: Language) -> (usize, bool) {
-    let lines = quote.len() == 3 || quote == "`" || language == Language::Bash;
+    let lines = quote.len() == 3 || quote == "`" || matches!(language, Language::Bash | Language::R);
     let escapes = !(language == Language::Bash && quote == "'");
     let mut at = quote.len();
     while let Some(c) = rest[at..].chars().next() {
@@ -176,7 +181,7 @@ mod tests {
 
     #[test]
     fn cells() {
-        use Language::{Bash, Javascript, Python};
+        use Language::{Bash, Javascript, Python, R};
         use State::{Block, Open, Whole};
         let cases = [
             (Python, "x = 1", Whole),
@@ -201,6 +206,10 @@ mod tests {
             (Javascript, "f(`a", Open),
             (Javascript, "let x = '{' // {", Whole),
             (Javascript, "/* {", Open),
+            (R, "f <- function(x) {", Open),
+            (R, "x |>", Open),
+            (R, "'a\n", Open),
+            (R, "x <- 1 # {", Whole),
             (Bash, "for i in 1 2; do", Open),
             (Bash, "for i in 1 2; do echo $i; done", Whole),
             (Bash, "if true; then", Open),

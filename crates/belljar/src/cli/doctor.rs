@@ -69,6 +69,7 @@ fn look(site: &Site) -> Done<Found> {
         disk(&data_dir),
         program("bash", "Bash", "sudo apt install bash"),
         program("node", "Node.js", "sudo apt install nodejs"),
+        program("R", "R", "sudo apt install r-base-core"),
     ];
     let (mut ways, mut chosen) = (Vec::new(), None);
     let host_stands = stands(&host);

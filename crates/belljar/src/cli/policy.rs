@@ -30,7 +30,7 @@ enum Command {
         /// open, standard, strict, or a policy's TOML file [default: the configuration's, else standard]
         #[arg(long, value_name = "NAME|FILE")]
         policy: Option<String>,
-        /// python, bash, javascript or typescript [default: by the file's name, else python]
+        /// python, bash, javascript, typescript or r [default: by the file's name, else python]
         #[arg(long, value_name = "NAME")]
         language: Option<String>,
         /// Print verdicts as JSON

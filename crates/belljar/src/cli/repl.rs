@@ -28,7 +28,7 @@ use std::sync::Arc;
 /// Type code, cell after cell, into one live interpreter.
 #[derive(Debug, clap::Args)]
 pub struct ReplArgs {
-    /// python, bash, javascript or typescript [default: python]
+    /// python, bash, javascript, typescript or r [default: python]
     #[arg(long, value_name = "NAME")]
     language: Option<String>,
     /// A file or directory that goes to /workspace (repeatable)
@@ -127,7 +127,7 @@ impl Cells<'_> {
     fn ends(&self, code: &str) -> bool {
         let code = code.trim();
         matches!(code, "exit" | "quit")
-            || self.language != Language::Bash && matches!(code, "exit()" | "quit()")
+            || self.language != Language::Bash && matches!(code, "exit()" | "quit()" | "q()")
     }
 }
 
@@ -169,7 +169,7 @@ fn from_terminal(cells: &mut Cells<'_>, view: &mut View, signals: &mut Signals) 
     let prompt = match cells.language {
         Language::Python => ">>> ",
         Language::Bash => "$ ",
-        Language::Javascript | Language::Typescript => "> ",
+        Language::Javascript | Language::Typescript | Language::R => "> ",
     };
     loop {
         signals.hurry(true);

@@ -40,7 +40,7 @@ pub struct RunArgs {
     /// Print every Event as a line of JSON, as it happens
     #[arg(long)]
     pub events: bool,
-    /// python, bash, javascript or typescript [default: by the file's name, else python]
+    /// python, bash, javascript, typescript or r [default: by the file's name, else python]
     #[arg(long, value_name = "NAME")]
     language: Option<String>,
     /// Pass standard input to the code; otherwise it reads end of file

@@ -28,7 +28,7 @@ pub fn instructions(limits: &Limits, policy: &str, libraries: &[(String, String)
          to the next, call create_sandbox and pass the id that it returns as `sandbox`. A sandbox that nobody uses is \
          destroyed after its time to live; a call then fails and says so: create another.\n\
          - Languages: python (cells as in a notebook: the value of the last expression is a result, figures are shown \
-         with matplotlib's plt.show()), bash, javascript, typescript. Each has variables of its own; they share the files.\n\
+         with matplotlib's plt.show()), bash, javascript, typescript, r. Each has variables of its own; they share the files.\n\
          - The working directory is /workspace; save files there. Files come back as resources \
          (belljar://SANDBOX/files/PATH).\n\
          - Limits: {}. There is no network, and nothing can be installed.\n\

@@ -1,4 +1,4 @@
-//! Code in colours: keywords, strings, numbers and comments of the three languages, found by a scan of characters.
+//! Code in colours: keywords, strings, numbers and comments of every language, found by a scan of characters.
 //!
 //! It is for eyes only: what it mistakes has the wrong colour, nothing else.
 
@@ -90,6 +90,16 @@ const BASH: Grammar = Grammar {
     quotes: &[("\"", true), ("'", true)],
 };
 
+const R: Grammar = Grammar {
+    keywords: &[
+        "FALSE", "Inf", "NA", "NULL", "NaN", "TRUE", "break", "else", "for", "function", "if", "in", "next",
+        "repeat", "while",
+    ],
+    comment: "#",
+    blocks: false,
+    quotes: &[("\"", true), ("'", true), ("`", true)],
+};
+
 /// The lines of this code, harmless, and in colours where they are welcome.
 pub fn lines(code: &str, language: Language, look: Look) -> Vec<String> {
     let code = harmless(code);
@@ -97,6 +107,7 @@ pub fn lines(code: &str, language: Language, look: Look) -> Vec<String> {
         Language::Python => &PYTHON,
         Language::Javascript | Language::Typescript => &JAVASCRIPT,
         Language::Bash => &BASH,
+        Language::R => &R,
     };
     let mut lines = vec![String::new()];
     let mut rest = code.trim_end();
@@ -196,7 +207,7 @@ mod tests {
 
     #[test]
     fn tokens_of_each_language() {
-        use Language::{Bash, Javascript, Python};
+        use Language::{Bash, Javascript, Python, R};
         let cases = [
             (Python, "for x in y:", "<k for> x <k in> y:"),
             (Python, "format = form.import_x", "format = form.import_x"),
@@ -208,6 +219,7 @@ mod tests {
             (Javascript, "/* a\n*/ new A()", "<c /* a>\n<c */> <k new> <f A>()"),
             (Bash, "echo \"$#\" a#b # c", "echo <s \"$#\"> a#b <c # c>"),
             (Bash, "if [ -f '\\' ]; then", "<k if> [ -f <s '\\'> ]; <k then>"),
+            (R, "f <- function(x) 'a\nb'#c", "f <- <k function>(x) <s 'a>\n<s b'><c #c>"),
             (Python, "größe = 1", "größe = <n 1>"),
             (Python, "", ""),
         ];
@@ -220,7 +232,7 @@ mod tests {
     fn nothing_is_lost_or_obeyed_and_colours_are_optional() {
         let plain = Look { terminal: true, colour: false };
         let code = "def f(x):\n    return \"größe 図\" # '''\n\n\tx = 'a\\\nb'";
-        for language in [Language::Python, Language::Javascript, Language::Bash] {
+        for language in [Language::Python, Language::Javascript, Language::Bash, Language::R] {
             assert_eq!(lines(code, language, plain).join("\n"), code);
         }
         assert_eq!(lines("a()\r\x1b[2Kb\u{202e}c", Language::Python, plain), ["a()b\\u{202e}c"]);

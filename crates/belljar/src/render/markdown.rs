@@ -232,6 +232,7 @@ impl Page {
             "js" | "javascript" => Some(Language::Javascript),
             "ts" | "typescript" => Some(Language::Typescript),
             "sh" | "bash" | "shell" => Some(Language::Bash),
+            "r" | "R" => Some(Language::R),
             _ => None,
         };
         let lines = match language {

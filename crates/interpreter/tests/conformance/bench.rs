@@ -70,7 +70,12 @@ impl Bench {
         let outcome = self.run(&context, "").await;
         if outcome.exit_code == 127 {
             assert_eq!(outcome.error.unwrap().name, "InterpreterMissing");
-            let what = if language == Language::Javascript { "node" } else { language.name() };
+            let what = match language {
+                Language::Javascript => "node",
+                // Images are not made with it.
+                Language::R if self.subject != "native" => "an image with R",
+                _ => language.name(),
+            };
             skip(what, self.test, &format!("there is no {language} interpreter"));
             return None;
         }

@@ -1,4 +1,4 @@
-//! Bash and JavaScript beside Python, and what isolation is told.
+//! Bash, JavaScript, TypeScript and R beside Python, and what isolation is told.
 
 use crate::bench::Bench;
 use protocol::{Category, Language, Status, Wall};
@@ -138,6 +138,76 @@ pub async fn typescript_keeps_state(bench: Bench) {
         assert_eq!((error.name.as_str(), error.line), (name, line), "{code}: {error:?}");
     }
     assert_eq!(bench.print(&context, "console.log(p.x)").await, "20\n");
+}
+
+pub async fn r_keeps_state(bench: Bench) {
+    let Some(context) = bench.speaking(Language::R).await else { return };
+    bench
+        .print(&context, "x <- 20; double <- function(n) 2 * n; setClass('P', representation(a = 'numeric'))")
+        .await;
+    let outcome = bench.run(&context, "cat('out\\n'); message('err'); double(x)\nx + 1").await;
+    let shown: Vec<_> =
+        outcome.results.iter().map(|bundle| (&bundle.data["text/plain"], bundle.main)).collect();
+    assert_eq!(shown, [(&json!("[1] 40"), false), (&json!("[1] 21"), true)], "{outcome:?}");
+    assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("out\n", "err\n"));
+    for (code, text) in [
+        ("x <- x + 1", None),
+        ("x; invisible(x)", Some("[1] 21")),
+        ("c(größe = '图')", Some("größe \n \"图\" ")),
+        ("head(mtcars[, 1:2], 1)", Some("          mpg cyl\nMazda RX4  21   6")),
+        ("coef(lm(y ~ x, data.frame(x = 1:3, y = 2 * 1:3)))[['x']]", Some("[1] 2")),
+        ("new('P', a = 1)@a", Some("[1] 1")),
+        ("library(grid); is.function(grid.rect)", Some("[1] TRUE")),
+        ("getwd()", Some("[1] \"/workspace\"")),
+        ("readLines('stdin')", Some("character(0)")),
+    ] {
+        let outcome = bench.run(&context, code).await;
+        assert_eq!(outcome.status, Status::Ok, "{code}: {outcome:?}");
+        let seen = outcome.results.first().map(|bundle| bundle.data["text/plain"].clone());
+        assert_eq!(seen, text.map(|text| json!(text)), "{code}");
+    }
+    let made = bench.run(&context, "dir.create('d'); setwd('d'); writeLines('x', 'made.txt')").await;
+    assert_eq!(made.files[0].path, "d/made.txt");
+    assert_eq!(
+        bench.print(&context, "cat(basename(getwd()), system('cat made.txt', intern = TRUE))").await,
+        "d x"
+    );
+}
+
+pub async fn r_errors_and_plots(bench: Bench) {
+    let Some(context) = bench.speaking(Language::R).await else { return };
+    bench.print(&context, "x <- 'kept'\nthrower <- function() {\n\n\n  stop('far') }").await;
+    for (code, name, line, category) in [
+        ("\nno_such", "simpleError", 2, Category::Exception),
+        ("\n{\n  thrower()\n}", "simpleError", 3, Category::Exception),
+        ("cat(1)\nx y", "SyntaxError", 2, Category::Syntax),
+        ("f(", "SyntaxError", 1, Category::Syntax),
+        ("library(no_such)", "packageNotFoundError", 1, Category::Import),
+    ] {
+        let outcome = bench.run(&context, code).await;
+        let seen = (outcome.status, outcome.exit_code, outcome.context_alive);
+        assert_eq!(seen, (Status::Error, 1, true), "{code}: {outcome:?}");
+        let error = outcome.error.unwrap();
+        assert_eq!(
+            (error.name.as_str(), error.line, error.category),
+            (name, Some(line), category),
+            "{error:?}"
+        );
+        assert_eq!(bench.print(&context, "cat(x)").await, "kept", "{code}");
+    }
+    let exit = bench.run(&context, "quit(status = 7)").await;
+    assert_eq!((exit.status, exit.exit_code, exit.context_alive), (Status::Error, 7, true), "{exit:?}");
+    for code in ["repeat {}", "Sys.sleep(60)", "system('sleep 60')"] {
+        let late = bench.within(&context, code, 400).await;
+        assert_eq!((late.status, late.context_alive), (Status::Timeout, true), "{code}: {late:?}");
+    }
+    let drawn = bench.run(&context, "plot(1:3, main = x); hist(c(1, 2, 2))\ninvisible(1)").await;
+    assert_eq!((drawn.status, drawn.stderr.as_str(), drawn.files.len()), (Status::Ok, "", 0), "{drawn:?}");
+    let pictures =
+        drawn.results.iter().filter(|bundle| bundle.data.contains_key("image/png") && !bundle.main);
+    assert_eq!((pictures.count(), drawn.results.len()), (2, 2));
+    let gone = bench.run(&context, "tools::pskill(Sys.getpid(), 9); Sys.sleep(9)").await;
+    assert_eq!((gone.status, gone.exit_code, gone.context_alive), (Status::Killed, 137, false), "{gone:?}");
 }
 
 pub async fn isolation_is_told(bench: Bench) {

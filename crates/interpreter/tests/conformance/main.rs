@@ -71,6 +71,6 @@ every_test! { [native oci_runc oci_runsc] {
         they_end_and_children_stay terminals_are_terminals they_cannot_start signals_and_limits;
     clients: ports_lead_inside files_in_place watched_directories home_is_the_workspace paused_sandboxes;
     languages: bash_keeps_state bash_errors javascript_keeps_state javascript_errors typescript_keeps_state
-        isolation_is_told;
+        r_keeps_state r_errors_and_plots isolation_is_told;
     leftovers: nothing_grows nothing_stays a_killed_host_leaves_nothing;
 } }

@@ -173,6 +173,7 @@ fn hello(language: Language) -> &'static str {
         Language::Python => "print('hello')",
         Language::Bash => "echo hello",
         Language::Javascript | Language::Typescript => "console.log('hello')",
+        Language::R => "cat('hello\\n')",
     }
 }
 

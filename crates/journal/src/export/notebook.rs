@@ -76,6 +76,7 @@ impl Cells {
             Language::Bash => "%%bash\n",
             Language::Javascript => "%%javascript\n",
             Language::Typescript => "%%typescript\n",
+            Language::R => "%%R\n",
         };
         // Code that was denied has no number, as code that nobody ran in Jupyter has none.
         let ran = run.outcome.sandbox.is_some();

@@ -86,6 +86,12 @@ impl Policy {
         format!("extends = \"open\"\n{body}")
     }
 
+    /// Whether there is anything, however it comes about, for which code does not run.
+    pub(crate) fn denies_something(&self) -> bool {
+        [self.forbidden, self.unresolved, self.syntax, self.unknown, self.shell, self.dunder]
+            .contains(&Effect::Deny)
+    }
+
     /// Forbids nothing and tells nothing.
     fn nothing(name: &str) -> Policy {
         Policy {

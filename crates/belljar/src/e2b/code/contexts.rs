@@ -148,7 +148,7 @@ pub fn language(name: &str) -> Result<Language, Plain> {
     let name = name.trim().to_lowercase();
     name.parse().map_err(|_| {
         let message = format!(
-            "belljar has no interpreter for {name:?}: python, javascript, typescript and bash are possible"
+            "belljar has no interpreter for {name:?}: python, javascript, typescript, r and bash are possible"
         );
         Plain::new(StatusCode::INTERNAL_SERVER_ERROR, message)
     })

@@ -34,7 +34,7 @@ fn run_code(limits: &Limits) -> Tool {
     let input = object(
         json!({
             "code": { "type": "string", "description": "The code." },
-            "language": { "type": "string", "enum": ["python", "bash", "javascript", "typescript"], "description": "python where it is not given." },
+            "language": { "type": "string", "enum": ["python", "bash", "javascript", "typescript", "r"], "description": "python where it is not given." },
             "sandbox": sandbox("The sandbox to run in, as create_sandbox returned it. Leave it out to run once in a fresh one."),
             "timeout": timeout(limits),
             "files": files(),

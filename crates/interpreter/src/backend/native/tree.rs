@@ -1,7 +1,7 @@
 //! What of this host every sandbox sees, as a plan.
 
 use crate::backend::TemplateRoot;
-use crate::system::{ETC, FILES, TOP, node};
+use crate::system::{ETC, ETC_NATIVE, FILES, TOP, node};
 use jail::Identity;
 use jail::plan::{Bind, File, KeeperPlan};
 use std::path::Path;
@@ -25,7 +25,7 @@ pub(super) fn plan(identity: &Identity, template: Option<&TemplateRoot>, driver:
             Err(_) => bind(&mut plan, &path, &format!("/{name}")),
         }
     }
-    for name in ETC {
+    for name in ETC.into_iter().chain(ETC_NATIVE) {
         bind(&mut plan, &Path::new("/etc").join(name), &format!("/etc/{name}"));
     }
     for (path, content) in FILES {

@@ -372,6 +372,7 @@ local({
 
   if (capabilities("cairo")) options(device = open_device)
   options(menu.graphics = FALSE)
+  tools::Rd2txt_options(underline_titles = FALSE)
   Sys.umask("022")
   suspendInterrupts({
     send(list(t = "hello", pid = own_pid, walls = list()))

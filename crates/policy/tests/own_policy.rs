@@ -11,6 +11,23 @@ deny = [\"os.system\", \"subprocess\"]
 deny = [\"secret\"]
 ";
 
+/// There is no parser for R: what a policy denies it might do.
+#[test]
+fn code_in_r_runs_only_where_nothing_is_denied() {
+    for (text, denied, told) in [
+        ("extends = \"open\"", false, 0),
+        ("extends = \"standard\"", false, 1),
+        ("extends = \"strict\"", true, 1),
+        (NO_SYSTEM, true, 1),
+        ("extends = \"open\"\n[calls]\ndeny = [\"system\"]", true, 1),
+        ("extends = \"open\"\nshell = \"deny\"", true, 1),
+        ("extends = \"open\"\nforbidden = \"advise\"\n[calls]\ndeny = [\"system\"]", false, 0),
+    ] {
+        let verdict = check(&Policy::from_toml("own", text).unwrap(), Language::R, "mean(1)");
+        assert_eq!((verdict.denied, verdict.findings.len()), (denied, told), "{text}: {verdict:?}");
+    }
+}
+
 fn rules(policy: &Policy, code: &str) -> Vec<String> {
     check(policy, Language::Python, code).findings.into_iter().map(|found| found.rule).collect()
 }

@@ -124,6 +124,13 @@ class Code:
         ran = await done(sandbox.run_code("X=5; echo $((X + 1))", language="bash"))
         self.assertEqual("".join(ran.logs.stdout), "6\n")
         self.assertEqual("".join((await done(sandbox.run_code("echo $X", language="bash"))).logs.stdout), "5\n")
+        for name, code, text in [
+            ("ts", "const x: number = 6; x * 7", "42"), ("typescript", "x as number", "6"),
+            ("r", "x <- 6; x * 7", "[1] 42"), ("R", "x", "[1] 6"),
+        ]:
+            ran = await done(sandbox.run_code(code, language=name))
+            if not ran.error or ran.error.name != "InterpreterMissing":
+                self.assertEqual((ran.text, ran.error), (text, None), name)
         with self.assertRaises(SandboxException) as raised:
             await done(sandbox.run_code("class A {}", language="java"))
         self.assertIn("500", str(raised.exception))

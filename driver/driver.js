@@ -4,7 +4,7 @@
 // declared again, top-level `await` works, the last expression is the result. Descriptors 1 and 2
 // are pipes for the context's life. A worker thread (driver-watch.js) turns SIGINT into the end
 // of the running cell, even of a busy loop. Needs Node 18 or later and no package. With the argument
-// `typescript` cells are TypeScript (driver-types.js).
+// `typescript` cells are TypeScript (driver-typescript.js).
 'use strict';
 
 const inspector = require('node:inspector');
@@ -15,7 +15,7 @@ const { pathToFileURL } = require('node:url');
 const util = require('node:util');
 const { Worker } = require('node:worker_threads');
 const { rewriteImports } = require('./driver-imports.js');
-const { findReader } = require('./driver-types.js');
+const { findReader } = require('./driver-typescript.js');
 
 const HEADER_BYTES_MAX = 64 * 1024;
 const PAYLOAD_BYTES_MAX = 32 * 1024 * 1024;

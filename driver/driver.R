@@ -23,7 +23,11 @@ local({
   state$opened <- 0L
   state$running <- FALSE
 
-  leave <- function(code) really_quit("no", code, FALSE)
+  # In a debugger R does not quit.
+  leave <- function(code) {
+    really_quit("no", code, FALSE)
+    tools::pskill(own_pid, tools::SIGKILL)
+  }
 
   # Opened by name, with `e`: what R starts does not get them.
   incoming <- file("/dev/fd/4", "reb", raw = TRUE)
@@ -364,9 +368,18 @@ local({
     }
     really_quit(save, status, runLast)
   }
-  for (name in c("quit", "q")) {
+  # Closes all but the connections of the frames.
+  close_all <- function() {
+    while (sink.number() > 0L) sink()
+    if (sink.number("message") != 2L) sink(type = "message")
+    for (number in setdiff(getAllConnections(), c(0:2, incoming, outgoing))) close(getConnection(number))
+  }
+  # Nobody types here.
+  browse <- function(...) invisible(NULL)
+  replaced <- list(quit = quit_cell, q = quit_cell, closeAllConnections = close_all, browser = browse)
+  for (name in names(replaced)) {
     unlockBinding(name, baseenv())
-    assign(name, quit_cell, baseenv())
+    assign(name, replaced[[name]], baseenv())
     lockBinding(name, baseenv())
   }
 

@@ -196,9 +196,9 @@ impl Judge<'_> {
             Effect::Deny | Effect::Advise => FindingKind::Unresolved,
         };
         let message = format!("{} code is not looked through: there is no parser for it", self.language);
-        let hint = "write it in python, javascript, typescript or bash where a policy has to hold";
-        let rule = rule::NOT_CHECKED.to_owned();
-        Some(Finding { rule, kind, span, message, hint: Some(hint.to_owned()) })
+        let hint = "write it in python, javascript, typescript or bash";
+        let hint = (kind == FindingKind::Denied).then(|| hint.to_owned());
+        Some(Finding { rule: rule::NOT_CHECKED.to_owned(), kind, span, message, hint })
     }
 
     fn advice(&mut self, name: &str, span: Span) -> Option<Finding> {

@@ -6,7 +6,7 @@ use interpreter::{
     Caller, CommandRequest, Error, Process, ProcessEnd, ProcessEvent, ProcessRequest, Program, Sandbox,
 };
 use protocol::{
-    Level, Limits,
+    Level, Limits, Wall,
     guest::{Exit, Stream, WindowSize},
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -259,8 +259,9 @@ pub async fn signals_and_limits(bench: Bench) {
     let hog = "exec /.belljar/template/bin/python -c 'x = bytearray(b\"x\") * (1 << 30)'";
     let mut process = begin(&bench, &sandbox, shell(hog)).await;
     let (_, stderr, end) = rest(&mut process).await;
-    let fair = match sandbox.isolation().level {
-        Level::SharedKernel => end == ProcessEnd::OutOfMemory,
+    let isolation = sandbox.isolation();
+    let fair = match isolation.level {
+        Level::SharedKernel if isolation.walls.contains(&Wall::Cgroup) => end == ProcessEnd::OutOfMemory,
         _ => matches!(end, ProcessEnd::OutOfMemory | ProcessEnd::Lost(_)) || stderr.contains("MemoryError"),
     };
     assert!(fair, "{end:?} {stderr}");

@@ -338,6 +338,7 @@ local({
     state$execution <- header$execution
     # An interrupt that came when nothing ran.
     tryCatch(allowInterrupts(Sys.sleep(0)), interrupt = function(interrupt) NULL)
+    send(list(t = "begun", execution = state$execution))
     give_back <- borrow(header$env)
     code <- decoded(payload)
     state$running <- TRUE

@@ -1,4 +1,4 @@
-//! What happens to code that does not end: an interrupt, then a kill of its context, then the end of its sandbox.
+//! What happens to code that does not end: an interrupt, another one, then a kill of its context, then the end of its sandbox.
 //!
 //! Only decides; sending and destroying are `drive`'s.
 
@@ -19,6 +19,7 @@ enum Rung {
     Starting,
     Running,
     Interrupted,
+    Reminded,
     Killed,
     Destroyed,
 }
@@ -74,7 +75,7 @@ impl Ladder {
             return Order::Nothing;
         }
         self.stop = Some(why);
-        self.climb(Rung::Interrupted, self.grace, Order::Interrupt)
+        self.climb(Rung::Interrupted, self.grace / 2, Order::Interrupt)
     }
 
     /// Time has passed.
@@ -88,7 +89,10 @@ impl Ladder {
                 self.climb(Rung::Killed, LAST_WAIT, Order::Kill)
             }
             Rung::Running => self.stop(Stop::Timeout(self.timeout_ms)),
-            Rung::Interrupted => self.climb(Rung::Killed, LAST_WAIT, Order::Kill),
+            // A shell that was about to start a program notices the first one when the program has ended: which the
+            // second one ends.
+            Rung::Interrupted => self.climb(Rung::Reminded, self.grace / 2, Order::Interrupt),
+            Rung::Reminded => self.climb(Rung::Killed, LAST_WAIT, Order::Kill),
             Rung::Killed | Rung::Destroyed => self.climb(Rung::Destroyed, LAST_WAIT, Order::Destroy),
         }
     }
@@ -118,7 +122,8 @@ mod tests {
             assert_eq!(until_due(&mut ladder).await, (Order::Interrupt, 300));
             assert_eq!(ladder.stopped(), Some(Stop::Timeout(300)));
             assert_eq!(ladder.stop(Stop::Cancelled), Order::Nothing);
-            assert_eq!(until_due(&mut ladder).await, (Order::Kill, grace));
+            assert_eq!(until_due(&mut ladder).await, (Order::Interrupt, grace / 2));
+            assert_eq!(until_due(&mut ladder).await, (Order::Kill, grace / 2));
             assert_eq!(until_due(&mut ladder).await, (Order::Destroy, 1000));
         }
     }

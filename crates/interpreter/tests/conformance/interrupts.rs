@@ -123,6 +123,7 @@ pub async fn other_languages_are_interrupted(bench: Bench) {
     for (language, wait, state, told) in [
         (Language::Bash, "x=1; echo begun; while :; do :; done", "echo $x", "1\n"),
         (Language::Bash, "x=2; echo begun; sleep 60", "echo $x", "2\n"),
+        (Language::R, "x <- 1; cat('begun\\n'); repeat {}", "cat(x)", "1"),
         (Language::Javascript, "x = 1; console.log('begun'); while (true) {}", "console.log(x)", "1\n"),
         (
             Language::Javascript,
@@ -132,8 +133,10 @@ pub async fn other_languages_are_interrupted(bench: Bench) {
         ),
     ] {
         let Some(context) = bench.speaking(language).await else { continue };
-        if language == Language::Bash {
-            interrupted_early(&bench, &context, "sleep 60").await;
+        match language {
+            Language::Bash => interrupted_early(&bench, &context, "sleep 60").await,
+            Language::R => interrupted_early(&bench, &context, "Sys.sleep(60)").await,
+            _ => {}
         }
         // Node's watcher of interrupts comes up beside the first cells.
         tokio::time::sleep(Duration::from_millis(300)).await;

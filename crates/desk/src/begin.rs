@@ -173,6 +173,7 @@ impl Desk {
         context: Arc<Context>,
         mut request: ExecuteRequest,
     ) -> Result<Arc<Run>, DeskError> {
+        self.settings().ceiling.check_timeout(request.timeout_ms)?;
         lease.claim();
         let line = Line { code: String::from_utf8_lossy(&request.code).into_owned(), command: false };
         request.place = Place::Context(context);
@@ -210,6 +211,7 @@ impl Desk {
         mut request: CommandRequest,
         open: bool,
     ) -> Result<Arc<Run>, DeskError> {
+        self.settings().ceiling.check_timeout(request.timeout_ms)?;
         lease.claim();
         let line = Line { code: line_of(&request.program), command: true };
         let stdin = open.then(|| {

@@ -45,13 +45,25 @@ impl Ceiling {
             ("results_bytes", asked.results_bytes, most.results_bytes),
         ];
         match rules.iter().find(|(_, asked, most)| asked > most) {
-            Some((name, asked, most)) => Err(DeskError::Request {
-                what: format!("{name} = {asked}"),
-                why: format!("this server gives {most} at most"),
-            }),
+            Some((name, asked, most)) => Err(too_much(name, *asked, *most)),
             None => asked.check().map_err(|error: LimitsError| interpreter::Error::from(error).into()),
         }
     }
+
+    /// Whether one execution may take so many milliseconds.
+    ///
+    /// # Errors
+    /// When it may not; the message says what is possible.
+    pub fn check_timeout(&self, timeout_ms: Option<u64>) -> Result<(), DeskError> {
+        match timeout_ms {
+            Some(asked) if asked > self.0.timeout_ms => Err(too_much("timeout_ms", asked, self.0.timeout_ms)),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn too_much(name: &str, asked: u64, most: u64) -> DeskError {
+    DeskError::Request { what: format!("{name} = {asked}"), why: format!("this server gives {most} at most") }
 }
 
 #[cfg(test)]
@@ -76,5 +88,7 @@ mod tests {
             let error = ceiling.check(&limits).unwrap_err();
             assert!(error.to_string().contains(name), "{error}");
         }
+        assert!(ceiling.check_timeout(None).is_ok() && ceiling.check_timeout(Some(60_000)).is_ok());
+        assert_eq!(ceiling.check_timeout(Some(1 << 63)).unwrap_err().code(), "request");
     }
 }

@@ -19,6 +19,9 @@ const WORDS_BYTES: usize = 2 << 10;
 /// How often, and how many times, an engine is asked how a container ended.
 const ASK_EVERY: Duration = Duration::from_millis(25);
 const ASK_MAX: usize = 20;
+/// The exit code of what was killed, and how many times it is asked for what.
+const KILLED: i64 = 137;
+const NEWS_MAX: usize = 8;
 
 /// A container.
 pub(super) struct Life {
@@ -61,7 +64,7 @@ impl Life {
 
     /// Asks the engine how it ended, before anybody learns that it did. It may be removed already.
     async fn autopsy(&self) {
-        let mut end = None;
+        let (mut end, mut killed) = (None, false);
         for _ in 0..ASK_MAX {
             let found = self.docker.inspect_container(&self.id, None).await;
             match found.map(|found| found.state.unwrap_or_default()) {
@@ -69,6 +72,7 @@ impl Life {
                 Ok(state) => {
                     self.killed_for_memory.fetch_or(state.oom_killed == Some(true), Ordering::AcqRel);
                     let code = state.exit_code.unwrap_or_default();
+                    killed = code == KILLED;
                     let error = state.error.filter(|error| !error.is_empty());
                     end = error.or_else(|| Some(format!("the container ended with exit code {code}")));
                     break;
@@ -80,7 +84,14 @@ impl Life {
                 }
             }
         }
-        self.killed_for_memory.fetch_or(self.janitor.ran_out_of_memory(&self.id), Ordering::AcqRel);
+        // That it was for its memory, the engine may tell a little later.
+        for _ in 0..if killed { NEWS_MAX } else { 1 } {
+            let told = self.janitor.ran_out_of_memory(&self.id);
+            if self.killed_for_memory.fetch_or(told, Ordering::AcqRel) || told || !killed {
+                break;
+            }
+            tokio::time::sleep(ASK_EVERY).await;
+        }
         let mut known = self.known();
         let words = String::from_utf8_lossy(&known.words).trim().to_owned();
         known.end =

@@ -360,7 +360,7 @@ pub enum EntryKind {
 
 /// A directory entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = FileEntry))]
 pub struct Entry {
     /// Path below the directory that was listed, in the form of [`crate::path`].
     pub path: String,

@@ -66,10 +66,15 @@ impl<T: DeserializeOwned> FromRequest<Served> for Json<T> {
             ));
         }
         let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
-        let value = serde_json::from_slice(text).map_err(|error| {
-            Problem::new(StatusCode::BAD_REQUEST, "body", format!("read this body: {error}"))
+        let wrong = |why: &dyn std::fmt::Display| {
+            Problem::new(StatusCode::BAD_REQUEST, "body", format!("read this body: {why}"))
                 .hint("/openapi.json describes what is expected")
-        })?;
+        };
+        // Serde would take an array as the values of an object's properties, in their order.
+        if text.trim_ascii_start().first() == Some(&b'[') {
+            return Err(wrong(&"it is an array, not an object"));
+        }
+        let value = serde_json::from_slice(text).map_err(|error| wrong(&error))?;
         Ok(Json { value, bytes, _room: room })
     }
 }

@@ -68,6 +68,16 @@ pub struct Reading {
     stat: Option<String>,
 }
 
+/// What is told of files.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum Told {
+    /// For `list`.
+    List(List<Entry>),
+    /// For `stat`.
+    Entry(Entry),
+}
+
 /// Read a file, or list a directory.
 ///
 /// One range is honoured. Directories need `list`, `stat` or `archive=tar`.
@@ -75,7 +85,7 @@ pub struct Reading {
     get, path = "/v1/sandboxes/{sandbox}/files/{path}", tag = "files",
     params(("sandbox" = String, Path), ("path" = String, Path, description = "Below /workspace; absolute with a second slash"), Reading),
     responses(
-        (status = 200, description = "Its bytes, or the list", content((String = "application/octet-stream"), (List<Entry> = "application/json"), (String = "application/x-tar"))),
+        (status = 200, description = "Its bytes, or what was asked for instead", content((String = "application/octet-stream"), (Told = "application/json"), (String = "application/x-tar"))),
         (status = 206, description = "The part that was asked for", body = String, content_type = "application/octet-stream"),
         (status = 304, description = "The client has it"),
     )
@@ -95,7 +105,7 @@ pub async fn read(
             return Err(Problem::request(format!("list {depth} levels: 1 to {DEPTH_MAX} are possible")));
         }
         let items = lease.sandbox().files().list(path, depth).await?;
-        return Ok(axum::Json(List { items, next_cursor: None }).into_response());
+        return Ok(axum::Json(Told::List(List { items, next_cursor: None })).into_response());
     }
     match reading.archive.as_deref() {
         Some("tar") => return archive::tar(lease, path.to_owned()).await,
@@ -108,7 +118,7 @@ pub async fn read(
     }
     let entry = lease.sandbox().files().stat(path).await?;
     match (reading.stat, entry.kind) {
-        (Some(_), _) => Ok(axum::Json(entry).into_response()),
+        (Some(_), _) => Ok(axum::Json(Told::Entry(entry)).into_response()),
         (None, EntryKind::Directory) => {
             let problem =
                 Problem::new(StatusCode::CONFLICT, "directory", format!("read {path}: it is a directory"));

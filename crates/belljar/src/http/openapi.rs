@@ -53,7 +53,11 @@ pub fn description() -> utoipa::openapi::OpenApi {
     Description::openapi()
 }
 
-static TEXT: LazyLock<String> = LazyLock::new(|| description().to_pretty_json().unwrap_or_default());
+/// With the names that the registry of formats has for unsigned integers.
+static TEXT: LazyLock<String> = LazyLock::new(|| {
+    let text = description().to_pretty_json().unwrap_or_default();
+    text.replace("\"format\": \"u-int", "\"format\": \"uint")
+});
 
 /// Serves it.
 pub async fn json() -> impl IntoResponse {

@@ -22,13 +22,13 @@ def boxes_of(axes):
     patches = [patch for patch in axes.patches if patch.get_window_extent().size.any()]
     if axes.collections or axes.images or any(type(patch).__name__ != "PathPatch" for patch in patches):
         return None
-    lines = [Drawn(_points(line.get_xydata()), line.get_linestyle() == "None") for line in axes.lines]
-    lines = [line for line in lines if line.points]
-    outlines = [_points(patch.get_path().vertices) for patch in patches]
-    outlines += [line.points for line in lines if _is_outline(line.points)]
-    lines = [line for line in lines if not _is_outline(line.points)]
-    if not outlines:
+    closed = [line for line in axes.lines if _is_outline(line.get_xydata())]
+    if not patches and not closed:
         return None
+    outlines = [_points(patch.get_path().vertices) for patch in patches]
+    outlines += [_points(line.get_xydata()) for line in closed]
+    others = [line for line in axes.lines if line not in closed and len(line.get_xydata())]
+    lines = [Drawn(_points(line.get_xydata()), line.get_linestyle() == "None") for line in others]
     standing = _read(outlines, lines, axes.xaxis)
     if standing is not None:
         return standing
@@ -45,7 +45,7 @@ def _turned(points):
 
 
 def _is_outline(points):
-    return len(points) >= OUTLINE_POINTS_MIN and points[0] == points[-1]
+    return len(points) >= OUTLINE_POINTS_MIN and tuple(points[0]) == tuple(points[-1])
 
 
 def _read(outlines, lines, axis):

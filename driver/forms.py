@@ -61,6 +61,10 @@ def chart_of(figure):
             return None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            from e2b_charts import main
+
+            if main.is_figure_blank(figure.axes):
+                return None
             charts = [_chart_of_axes(axes) for axes in figure.axes]
         several = {"type": "superchart", "title": figure.get_suptitle(), "elements": charts}
         return _text_of(_plain(charts[0] if len(charts) == 1 else several, str))

@@ -134,6 +134,7 @@ COMMANDS = [
 # Of each figure's chart these parts.
 CHARTS = [
     ("plt.figure();", {"type": None}),
+    ("plt.subplots(1, 2);", {"type": None}),
     ("plt.plot([1, 2], [3, float('nan')]); plt.title('t'); plt.xlabel('time (s)'); plt.ylabel('v [m]');",
      {"type": "line", "title": "t", "elements": [{"label": "Line 0", "points": [[1, 3], [2, None]]}],
       "x_label": "time (s)", "x_unit": "s", "y_unit": "m", "x_scale": "linear"}),

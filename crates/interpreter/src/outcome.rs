@@ -7,8 +7,9 @@ use protocol::{
     guest::{End, Exit},
 };
 
-/// Error number with which a guest tells that it killed everything for its memory.
+/// Error number of a program that is not there.
 const ENOENT: i32 = 2;
+/// Error number with which a guest tells that it killed everything for its memory.
 const NO_MEMORY: i32 = 12;
 const TRACEBACK_LINES_MAX: usize = 100;
 const LINE_BYTES_MAX: usize = 2_000;

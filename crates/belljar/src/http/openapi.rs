@@ -53,7 +53,7 @@ pub fn description() -> utoipa::openapi::OpenApi {
     Description::openapi()
 }
 
-/// With the names that the registry of formats has for unsigned integers.
+/// With the names that the registry of formats has for unsigned integers: `uint64`, where utoipa writes `u-int64`.
 static TEXT: LazyLock<String> = LazyLock::new(|| {
     let text = description().to_pretty_json().unwrap_or_default();
     text.replace("\"format\": \"u-int", "\"format\": \"uint")

@@ -130,21 +130,8 @@ impl Telling {
         let context = &self.context;
         let mut known = self.patiently(context.turn.lock()).await?;
         let restarts = context.restarts();
-        let turn = self.patiently(self.turn()).await?;
-        let begun = match turn {
-            // Half a beginning cannot be undone: it is waited for, by whoever is away as well.
-            Ok(turn) => {
-                let mut begin = std::pin::pin!(self.begin(turn, &mut known, code, env));
-                match self.patiently(begin.as_mut()).await {
-                    Ok(begun) => begun,
-                    Err(stopped) => {
-                        if let Ok(run) = begin.await {
-                            self.leave(&run, &stopped).await;
-                        }
-                        return Err(stopped);
-                    }
-                }
-            }
+        let begun = match self.patiently(self.turn()).await? {
+            Ok(turn) => self.begun(self.begin(turn, &mut known, code, env)).await?,
             Err(error) => Err(error),
         };
         let run = match begun {
@@ -162,6 +149,21 @@ impl Telling {
         }
         drop(known);
         told
+    }
+
+    /// Waits for a beginning. Half of one cannot be undone: it is waited for by whoever is away as well.
+    async fn begun(
+        &self,
+        begin: impl Future<Output = Result<Arc<Run>, DeskError>>,
+    ) -> Result<Result<Arc<Run>, DeskError>, Stopped> {
+        let mut begin = std::pin::pin!(begin);
+        let waited = self.patiently(begin.as_mut()).await;
+        if let Err(stopped) = &waited
+            && let Ok(run) = begin.await
+        {
+            self.leave(&run, stopped).await;
+        }
+        waited
     }
 
     /// Waits for the end of a cell that is told no further.

@@ -85,9 +85,10 @@ impl Life {
             }
         }
         // That it was for its memory, the engine may tell a little later.
-        for _ in 0..if killed { NEWS_MAX } else { 1 } {
+        for asked in 1.. {
             let told = self.janitor.ran_out_of_memory(&self.id);
-            if self.killed_for_memory.fetch_or(told, Ordering::AcqRel) || told || !killed {
+            let known = self.killed_for_memory.fetch_or(told, Ordering::AcqRel) || told;
+            if known || !killed || asked == NEWS_MAX {
                 break;
             }
             tokio::time::sleep(ASK_EVERY).await;

@@ -2,11 +2,11 @@
 //! asks it and does the same in process, in turns.
 
 use super::options::parse;
-use super::{data_dir, host, in_process, rows, show};
+use super::{data_dir, in_process, judge, rows};
 use crate::command::{cargo, run as run_command, target_dir};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// As the bench program expects.
@@ -18,23 +18,12 @@ const SHOWN: [&str; 3] = ["templates", "drivers", "tools"];
 /// Runs both rows, prints the table; `--check` fails when the target is missed.
 pub fn run(words: &[&str]) -> Result<()> {
     let options = parse(words, &["--json", "--check", "--samples"])?;
-    run_command(cargo(&["build", "--release", "--locked", "--package", "belljar"]))?;
-    let target = target_dir()?;
-    let data_dir = data_dir(&target);
-    let mut build = Command::new(target.join("release/belljar"));
-    build.args(["template", "build", "python"]).env("BELLJAR_DATA_DIR", &data_dir);
-    run_command(build)?;
-    let server = Server::start(&target.join("release/belljar"), &data_dir, "python")?;
+    let (server, data_dir) = Server::built("python")?;
     let mut command = in_process("belljar-interpreter", "run", &data_dir);
     command.args(["serve", &server.address, &options.samples.unwrap_or(SAMPLES).to_string()]);
     let rows = rows(command)?;
     drop(server);
-    show(&rows, &host::describe(), &options)?;
-    let missed: Vec<&str> = rows.iter().filter(|row| !row.is_met()).map(|row| row.name.as_str()).collect();
-    match options.check && !missed.is_empty() {
-        true => bail!("targets missed: {}", missed.join("; ")),
-        false => Ok(()),
-    }
+    judge(&rows, &options)
 }
 
 /// A server with a data folder of its own.
@@ -46,8 +35,19 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts one with warm sandboxes of a template, for every door.
-    pub fn start(belljar: &Path, data_dir: &Path, template: &str) -> Result<Server> {
+    /// Builds the server and a template, and starts it with warm sandboxes of that, for every door. Gives the data folder with
+    /// the templates too.
+    pub fn built(template: &str) -> Result<(Server, PathBuf)> {
+        run_command(cargo(&["build", "--release", "--locked", "--package", "belljar"]))?;
+        let target = target_dir()?;
+        let (belljar, data_dir) = (target.join("release/belljar"), data_dir(&target));
+        let mut build = Command::new(&belljar);
+        build.args(["template", "build", template]).env("BELLJAR_DATA_DIR", &data_dir);
+        run_command(build)?;
+        Ok((Server::start(&belljar, &data_dir, template)?, data_dir))
+    }
+
+    fn start(belljar: &Path, data_dir: &Path, template: &str) -> Result<Server> {
         let folder = Folder::new(data_dir)?;
         let mut command = Command::new(belljar);
         command.arg("--data-dir").arg(&folder.0);
@@ -77,7 +77,7 @@ impl Drop for Server {
 }
 
 /// Removed on drop.
-struct Folder(std::path::PathBuf);
+struct Folder(PathBuf);
 
 impl Folder {
     fn new(data_dir: &Path) -> Result<Folder> {

@@ -1,12 +1,14 @@
 //! The providers' official Python SDKs, which prove that the mock is like the real thing. Each is installed where it is not
 //! yet, from a lock with hashes in `tests/sdks`.
 
+mod install;
+
 use serde_json::Value;
 use std::{
     fs,
     io::Write,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 
 /// Runs `sdks/drive_NAME.py` with the SDK of that name against `url`: the JSON that it prints. `None`, said aloud, where the SDK
@@ -40,38 +42,9 @@ fn sdks(name: &str) -> PathBuf {
 
 /// The Python of an environment that has exactly what the lock says.
 fn install(name: &str) -> Result<PathBuf, String> {
-    let lock = sdks(&format!("{name}.lock"));
-    let wanted = fs::read(&lock).map_err(|error| error.to_string())?;
     let beside = || Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("belljar");
     let all = std::env::var_os("BELLJAR_DATA_DIR").map_or_else(beside, PathBuf::from).join("sdks");
-    let place = all.join(name);
-    let failed = |error: std::io::Error| format!("install the SDK: {error}");
-    fs::create_dir_all(&all).map_err(failed)?;
-    // Tests run side by side: the first one installs.
-    let turn = fs::File::create(all.join(format!("{name}.turn"))).map_err(failed)?;
-    turn.lock().map_err(failed)?;
-    if fs::read(place.join("installed.lock")).is_ok_and(|installed| installed == wanted) {
-        return Ok(place.join("bin/python"));
-    }
-    // Made aside, so that a half-made one is never used.
-    let aside = tempfile::tempdir_in(&all).map_err(failed)?;
-    call(Command::new("python3").args(["-m", "venv"]).arg(aside.path()))?;
-    let options = ["-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r"];
-    call(Command::new(aside.path().join("bin/python")).args(options).arg(&lock))?;
-    fs::write(aside.path().join("installed.lock"), wanted).map_err(failed)?;
-    fs::remove_dir_all(&place).or_else(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => Ok(()),
-        _ => Err(failed(error)),
-    })?;
-    fs::rename(aside.keep(), &place).map_err(failed)?;
-    Ok(place.join("bin/python"))
-}
-
-fn call(command: &mut Command) -> Result<(), String> {
-    let output =
-        command.stdin(Stdio::null()).output().map_err(|error| format!("install the SDK: {error}"))?;
-    let last = String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or_default().to_owned();
-    if output.status.success() { Ok(()) } else { Err(format!("install the SDK: {last}")) }
+    install::environment(&sdks(&format!("{name}.lock")), &all, name)
 }
 
 fn skip(name: &str, why: &str) {

@@ -114,6 +114,8 @@ class Context:
     def step(self):
         """Handle one frame from the guest."""
         header, payload = self.channel.receive()
+        if header["t"] == "fork":
+            return self.fork(header)
         if header["t"] != "execute" or not isinstance(header.get("execution"), str):
             raise frames.FrameError(f"expected execute, got {header['t']}")
         self.interrupts.begin()
@@ -138,6 +140,14 @@ class Context:
             streams.flush_stdio()
             self.interrupts.end()
             self.publisher.finish(status, exit_code)
+
+    def fork(self, order):
+        """Fork this interpreter; the forks go on at the end of their own `forks.become`."""
+        from . import forks
+
+        with self.interrupts:
+            report = forks.fork(self, order, self.channel.take_descriptors(2 * order["count"]))
+            self.channel.send({"t": "forked"}, frames.encode_json(report))
 
     def _run(self, payload):
         """Run one cell's code and return the status and exit code of `done`."""

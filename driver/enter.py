@@ -11,6 +11,7 @@ import os
 import socket
 
 AF_ALG = 38
+CHROOT = 1 << 18
 PR_GET_NO_NEW_PRIVS = 39
 DRIVER_DESCRIPTOR = 3
 _syscall = None
@@ -161,7 +162,9 @@ def verified_walls():
     walls = []
     # A kernel without ambient capabilities shows none.
     fields.setdefault("CapAmb", "0")
-    none_left = all(int(fields.get(f"Cap{kind}", "1"), 16) == 0 for kind in ("Eff", "Prm", "Bnd", "Amb"))
+    # What a fork needs to move to its branch's tree may be permitted; nothing is in effect.
+    none_left = all(int(fields.get(f"Cap{kind}", "1"), 16) == 0 for kind in ("Eff", "Inh", "Amb"))
+    none_left = none_left and all(int(fields.get(f"Cap{kind}", "1"), 16) in (0, CHROOT) for kind in ("Prm", "Bnd"))
     if none_left and os.getuid() != 0:
         walls.append("caps_dropped")
     if fields.get("NoNewPrivs") == "1" or "NoNewPrivs" not in fields and _gains_no_privileges():

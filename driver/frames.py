@@ -16,7 +16,7 @@ PREFIX = struct.Struct("<II")
 HEADER_BYTES_MAX = 64 * 1024
 PAYLOAD_BYTES_MAX = 32 * 1024 * 1024
 # Room for more descriptors than a peer may send: the surplus must arrive to be closed.
-ANCILLARY_BYTES = socket.CMSG_SPACE(16 * 4)
+ANCILLARY_BYTES = socket.CMSG_SPACE(250 * 4)
 CHUNK_BYTES = 64 * 1024
 JOIN_BYTES_MAX = 32 * 1024
 

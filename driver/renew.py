@@ -88,6 +88,22 @@ def _renew_random():
         torch.manual_seed(int.from_bytes(os.urandom(7), "little"))
 
 
+def random_states(namespace):
+    """Give new states to the generators that came with libraries, and to those that user code named."""
+    import random
+
+    _renew_random()
+    kinds = (random.Random,)
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        kinds += (numpy_random.RandomState, numpy_random.Generator)
+        # The global one may have come after the fork of the zygote.
+        _reseed(numpy_random.mtrand._rand)
+    for held in list(namespace.values()):
+        if isinstance(held, kinds) and not isinstance(held, random.SystemRandom):
+            _reseed(held)
+
+
 def _reseed(holder):
     """Give one generator, Python's or numpy's, a new state."""
     bits = getattr(holder, "bit_generator", None)

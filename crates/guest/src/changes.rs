@@ -1,6 +1,6 @@
 //! Which files of the workspace an execution made or changed, and their hashes. Work is done in small steps.
 
-use crate::settings::Settings;
+use crate::settings::Place;
 use crate::walk::{LEVELS_MAX, Walk};
 use protocol::Change;
 use protocol::guest::Changed;
@@ -40,10 +40,10 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// Looks at the workspace now.
-    pub fn take(settings: &Settings) -> Snapshot {
+    pub fn take(place: &Place) -> Snapshot {
         let mut snapshot = Snapshot { files: Vec::new(), whole: false };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let top = rustix::fs::openat(&settings.workspace_dir, ".", flags, Mode::empty());
+        let top = rustix::fs::openat(&place.workspace, ".", flags, Mode::empty());
         let Ok(mut walk) = top.and_then(|top| Walk::new(top, LEVELS_MAX)) else {
             return snapshot;
         };
@@ -95,8 +95,8 @@ pub struct Changes {
 
 impl Changes {
     /// Compares the workspace now with what it was, listing `files_max` changes at most.
-    pub fn since(before: &Snapshot, settings: &Settings, files_max: u32) -> Changes {
-        let now = Snapshot::take(settings);
+    pub fn since(before: &Snapshot, place: &Place, files_max: u32) -> Changes {
+        let now = Snapshot::take(place);
         let mut changes = Changes {
             waiting: VecDeque::new(),
             current: None,
@@ -128,14 +128,14 @@ impl Changes {
     }
 
     /// Does a little of the work; true when all is done.
-    pub fn step(&mut self, settings: &Settings, scratch: &mut [u8]) -> bool {
+    pub fn step(&mut self, place: &Place, scratch: &mut [u8]) -> bool {
         let mut left = STEP_BYTES;
         while left > 0 {
             let Some(hashing) = &mut self.current else {
                 if self.waiting.is_empty() {
                     return true;
                 }
-                self.open_next(settings);
+                self.open_next(place);
                 left = left.saturating_sub(16 << 10);
                 continue;
             };
@@ -156,12 +156,12 @@ impl Changes {
         self.done
     }
 
-    fn open_next(&mut self, settings: &Settings) {
+    fn open_next(&mut self, place: &Place) {
         let Some(next) = self.waiting.front() else {
             return;
         };
         if next.size <= self.hash_bytes_left {
-            self.current = open(settings, &next.path).map(|file| {
+            self.current = open(place, &next.path).map(|file| {
                 self.hash_bytes_left -= next.size;
                 Hashing { file, hash: Sha256::new(), left: next.size }
             });
@@ -184,10 +184,10 @@ impl Changes {
     }
 }
 
-fn open(settings: &Settings, path: &str) -> Option<File> {
+fn open(place: &Place, path: &str) -> Option<File> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::NOCTTY;
     let path = protocol::path::to_bytes(path);
-    let file = crate::paths::open_below(settings.workspace_dir.as_fd(), &path, flags, Mode::empty()).ok()?;
+    let file = crate::paths::open_below(place.workspace.as_fd(), &path, flags, Mode::empty()).ok()?;
     let regular = rustix::fs::fstat(&file)
         .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile);
     regular.then(|| File::from(file))

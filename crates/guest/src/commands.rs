@@ -24,7 +24,7 @@ pub struct Command {
 impl Command {
     /// Starts a program. One that cannot be started ends at once, as a shell would tell it.
     pub fn start(wanted: Wanted, caps: Caps, ground: &mut Ground) -> Command {
-        let running = Some(Execution::begin(wanted.id.clone(), caps, 0, &ground.settings));
+        let running = Some(Execution::begin(wanted.id.clone(), caps, 0, &ground.settings.place));
         let (program, failure) = match Program::start(&wanted, ground) {
             Ok(program) => (program, None),
             Err(error) => (Program::default(), Some(error)),
@@ -69,7 +69,8 @@ impl Command {
                 self.finish(exit, cpu_us, ground);
             }
         }
-        if self.finishing.as_mut().is_some_and(|work| work.step(&ground.settings, &mut ground.scratch)) {
+        if self.finishing.as_mut().is_some_and(|work| work.step(&ground.settings.place, &mut ground.scratch))
+        {
             if let Some(finished) = self.finishing.take() {
                 finished.send(&mut ground.host);
             }
@@ -106,6 +107,6 @@ impl Command {
         program.ended(exit);
         ground.watch.look(&mut ground.host);
         let end = program.end(exit);
-        self.finishing = Some(running.finish(end, cpu_us, &ground.settings, &mut ground.host));
+        self.finishing = Some(running.finish(end, cpu_us, &ground.settings.place, &mut ground.host));
     }
 }

@@ -9,16 +9,20 @@ use crate::executions::{Execution, Finishing, ended_unrun};
 use crate::pipes::{Got, Stale, Stdin, drain, output_pipe, read_some};
 use crate::processes::{self, Root};
 use crate::readiness::{Interest, Ready};
-use crate::settings::Settings;
+use crate::settings::{Place, Settings};
 use crate::watch::{Overrun, Watch};
 use crate::wire::Host;
 use protocol::driver::{DriverStatus, FromDriver, Raised, ToDriver};
-use protocol::guest::{Caps, End, Exit, Reply, Stream, Streams};
+use protocol::guest::{Caps, End, Exit, Reply, Stream, Streams, Transfer};
 use protocol::{ContextId, ExecutionId, Wall};
 use rustix::process::Signal;
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
+
+mod ending;
+mod forking;
 
 /// Executions that wait in a context.
 const QUEUE_MAX: usize = 64;
@@ -38,6 +42,8 @@ const NEWS_GRACE: Duration = Duration::from_secs(1);
 const ENDING_MAX: Duration = Duration::from_secs(3);
 /// Exit code of an execution that was interrupted before it began.
 const INTERRUPTED: i32 = 130;
+/// What a driver tells of its forks, in bytes.
+const FORK_REPORT_BYTES_MAX: usize = 128 << 10;
 /// What a driver said on stderr before it was ready, in bytes.
 const LAST_WORDS_BYTES: usize = 2 << 10;
 
@@ -92,6 +98,11 @@ pub struct Context {
     pub stdin: Stdin,
     streams: Streams,
     driving: Driving,
+    place: Rc<Place>,
+    /// It comes from another context: its process id is what the kernel says, not what it says.
+    branch: bool,
+    /// The transfer by which the host waits for forks of it.
+    forking: Option<Transfer>,
     root: Option<Root>,
     pidfd: Option<OwnedFd>,
     /// The zygote forked it, and knows how it ends.
@@ -119,12 +130,16 @@ pub struct Context {
 
 impl Context {
     /// A context that the zygote was asked for.
-    pub fn forked(id: ContextId, driving: Driving, stdin: Stdin, now: Instant) -> Context {
+    pub fn forked(id: ContextId, driving: Driving, stdin: Stdin, ground: &Ground) -> Context {
+        let (place, now) = (ground.settings.place.clone(), ground.now);
         Context {
             id,
             stdin,
             streams: Streams::PerExecution,
             driving,
+            place,
+            branch: false,
+            forking: None,
             root: None,
             pidfd: None,
             forked: true,
@@ -166,7 +181,7 @@ impl Context {
 
     /// True while it waits for the zygote.
     pub fn awaits_zygote(&self) -> bool {
-        self.forked && self.root.is_none()
+        self.forked && !self.branch && self.root.is_none()
     }
 
     /// Its process, once known.
@@ -292,7 +307,7 @@ impl Context {
         if let Some(running) = &mut self.running {
             running.send_due(ground.now, &mut ground.host);
         }
-        if self.finishing.as_mut().is_some_and(|work| work.step(&ground.settings, &mut ground.scratch)) {
+        if self.finishing.as_mut().is_some_and(|work| work.step(&self.place, &mut ground.scratch)) {
             if let Some(finished) = self.finishing.take() {
                 finished.send(&mut ground.host);
             }
@@ -333,7 +348,7 @@ impl Context {
 
     fn listen(&mut self, alone: bool, ground: &mut Ground) {
         for _ in 0..READS_MAX {
-            match read_some(self.driving.fd(), &mut ground.scratch) {
+            match self.driving.read(&mut ground.scratch) {
                 Got::Bytes(count) => self.driving.claims.push(&ground.scratch[..count]),
                 Got::Nothing => return,
                 Got::End => {
@@ -386,6 +401,7 @@ impl Context {
                 }
                 true
             }
+            (FromDriver::Forked, payload) => self.hear_forked(payload, ground),
             (FromDriver::Done { execution, status, exit_code }, _) => {
                 match self.runs(&execution) {
                     true => self.finish(End::Done { status, exit_code }, ground),
@@ -405,7 +421,12 @@ impl Context {
             return false;
         }
         if self.root.is_none() {
-            // Said before any user code ran, so it is not a lie yet.
+            // Said before any user code ran, so it is not a lie yet; but a fork has the memory of code that ran.
+            let pid = match self.branch {
+                true => self.driving.speaker().filter(|pid| *pid > 1),
+                false => Some(pid),
+            };
+            let Some(pid) = pid else { return false };
             self.pidfd = processes::open(pid).ok();
             self.root = Some(Root { pid });
         }
@@ -482,7 +503,7 @@ impl Context {
         ground.watch.look(&mut ground.host);
         let cpu_us = self.root.map_or(0, Root::cpu_us);
         if let Some(running) = self.running.take() {
-            self.finishing = Some(running.finish(end, cpu_us, &ground.settings, &mut ground.host));
+            self.finishing = Some(running.finish(end, cpu_us, &self.place, &mut ground.host));
         }
         if self.streams == Streams::PerExecution {
             ground.stale.add(self.stdout.take());
@@ -492,7 +513,7 @@ impl Context {
 
     fn begin_next(&mut self, ground: &mut Ground) {
         let busy = self.running.is_some() || self.finishing.is_some() || self.ending.is_some();
-        if busy || !self.ready {
+        if self.forking.is_some() || busy || !self.ready {
             return;
         }
         let Some(next) = self.queue.pop_front() else {
@@ -519,66 +540,11 @@ impl Context {
         let cpu_us = self.root.map_or(0, Root::cpu_us);
         let order = ToDriver::Execute { execution: next.execution.clone(), env: next.env };
         (self.begun, self.interrupt_waits) = (false, false);
-        self.running = Some(Execution::begin(next.execution, next.caps, cpu_us, &ground.settings));
+        self.running = Some(Execution::begin(next.execution, next.caps, cpu_us, &self.place));
         self.driving.execute(&order, &next.code, fds);
         if !self.driving.flush() {
             self.die(ground.now).closed = true;
         }
-    }
-
-    /// Brings a dying context to its end, step by step. True when it is over.
-    fn wind_up(&mut self, alone: bool, ground: &mut Ground) -> bool {
-        let Some(ending) = &self.ending else {
-            return false;
-        };
-        let now = ground.now;
-        let age = now.saturating_duration_since(ending.since);
-        let dead_for = ending.died_at.map(|at| now.saturating_duration_since(at));
-        let started = ending.killed;
-        let settled = match dead_for {
-            Some(time) if self.exit.is_some() => ending.closed || time > DEATH_GRACE,
-            Some(time) => time > NEWS_GRACE,
-            None if self.root.is_none() && self.failure.is_some() => true,
-            None => age > if self.root.is_some() { ENDING_MAX } else { NEWS_GRACE },
-        };
-        if dead_for.is_none() && !started && (age > CLOSED_GRACE || self.failure.is_some()) {
-            self.kill(alone, now);
-        }
-        if !settled {
-            return false;
-        }
-        if self.running.is_some() {
-            self.kill(alone, now);
-            let exit = self.exit.unwrap_or(Exit::Signal(Signal::KILL.as_raw()));
-            let end = match (self.overrun, self.broken) {
-                (Some(overrun), _) => overrun.end(),
-                (None, true) => End::Broken,
-                (None, false) => End::Exited(exit),
-            };
-            self.finish(end, ground);
-        }
-        if self.finishing.is_some() {
-            return false;
-        }
-        self.kill(alone, now);
-        self.report(ground);
-        true
-    }
-
-    fn report(&mut self, ground: &mut Ground) {
-        for pipe in [&mut self.stdout, &mut self.stderr] {
-            ground.stale.add(pipe.take());
-        }
-        let mut failure = self.failure.take();
-        if failure.is_none() && !self.ready {
-            let words = String::from_utf8_lossy(&self.last_words);
-            let words = words.trim();
-            let why = if words.is_empty() { "it ended before it was ready" } else { words };
-            failure = Some(Failure { message: format!("start the interpreter: {why}"), errno: None });
-        }
-        let (failure, errno) = failure.map_or((None, None), |failure| (Some(failure.message), failure.errno));
-        let context = self.id.clone();
-        ground.host.send(&Reply::ContextEnded { context, exit: self.exit, failure, errno }, b"");
     }
 }
 
@@ -589,6 +555,7 @@ fn room(header: &FromDriver, running: &Option<Execution>) -> Room {
         | FromDriver::Failed { .. }
         | FromDriver::Begun { .. }
         | FromDriver::Done { .. } => Room::Nothing,
+        FromDriver::Forked => Room::UpTo(FORK_REPORT_BYTES_MAX),
         FromDriver::Bundle { execution, .. } => Room::UpTo(runs(execution).map_or(0, Execution::bundle_room)),
         FromDriver::Error { execution } => Room::UpTo(runs(execution).map_or(0, |_| ERROR_BYTES_MAX)),
     }

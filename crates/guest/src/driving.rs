@@ -1,13 +1,17 @@
 //! The socket to one driver: executions and acknowledgements out, claims in. Descriptors go out, never in.
 
 use crate::claims::Claims;
+use crate::pipes::{Got, read_some};
 use crate::readiness::Interest;
 use protocol::driver::ToDriver;
 use protocol::frame::encode;
 use rustix::io::Errno;
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, recvmsg, sendmsg,
+};
 use std::collections::VecDeque;
-use std::io::IoSlice;
+use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -22,10 +26,16 @@ struct Parcel {
     fds: Vec<OwnedFd>,
 }
 
+/// Descriptors that go with one order.
+const FDS_MAX: usize = 128;
+
 /// A connected driver.
 pub struct Driving {
     socket: OwnedFd,
     parcels: VecDeque<Parcel>,
+    /// Whoever speaks first is still to be named by the kernel.
+    unnamed: bool,
+    speaker: Option<i32>,
     /// What it says.
     pub claims: Claims,
 }
@@ -34,7 +44,51 @@ impl Driving {
     /// Takes the guest's end of a socket pair.
     pub fn new(socket: OwnedFd) -> Result<Driving, Errno> {
         rustix::io::ioctl_fionbio(&socket, true)?;
-        Ok(Driving { socket, parcels: VecDeque::new(), claims: Claims::default() })
+        Ok(Driving {
+            socket,
+            parcels: VecDeque::new(),
+            unnamed: false,
+            speaker: None,
+            claims: Claims::default(),
+        })
+    }
+
+    /// Has the kernel say which process sends what comes first.
+    pub fn name_speaker(&mut self) -> Result<(), Errno> {
+        self.unnamed = true;
+        rustix::net::sockopt::set_socket_passcred(&self.socket, true)
+    }
+
+    /// The process that sent what came first, where the kernel was to say that.
+    pub fn speaker(&self) -> Option<i32> {
+        self.speaker
+    }
+
+    /// Reads what the driver sent.
+    pub fn read(&mut self, into: &mut [u8]) -> Got {
+        match self.unnamed {
+            true => self.read_first(into),
+            // Descriptors that come along are not taken.
+            false => read_some(&self.socket, into),
+        }
+    }
+
+    fn read_first(&mut self, into: &mut [u8]) -> Got {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let got = recvmsg(&self.socket, &mut [IoSliceMut::new(into)], &mut control, RecvFlags::CMSG_CLOEXEC);
+        for message in control.drain() {
+            if let RecvAncillaryMessage::ScmCredentials(sender) = message {
+                self.speaker = Some(sender.pid.as_raw_nonzero().get());
+                self.unnamed = false;
+            }
+        }
+        match got {
+            Ok(got) if got.bytes > 0 => Got::Bytes(got.bytes),
+            Ok(_) => Got::End,
+            Err(Errno::AGAIN | Errno::INTR) => Got::Nothing,
+            Err(_) => Got::End,
+        }
     }
 
     /// The socket.
@@ -99,7 +153,7 @@ impl Driving {
 
 fn send(socket: &OwnedFd, bytes: &[u8], fds: &[OwnedFd]) -> Result<usize, Errno> {
     let borrowed: Vec<BorrowedFd> = fds.iter().map(AsFd::as_fd).collect();
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(FDS_MAX))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     if !borrowed.is_empty() {
         control.push(SendAncillaryMessage::ScmRights(&borrowed));

@@ -3,7 +3,7 @@
 use crate::changes::{Changes, Snapshot};
 use crate::output::Capture;
 use crate::readiness::Interest;
-use crate::settings::Settings;
+use crate::settings::Place;
 use crate::wire::Host;
 use protocol::ExecutionId;
 use protocol::guest::{Caps, Changed, End, Reply, Stream};
@@ -39,9 +39,10 @@ pub struct Execution {
 
 impl Execution {
     /// Begins. `cpu_us` is what its processes have used so far.
-    pub fn begin(id: ExecutionId, caps: Caps, cpu_us: u64, settings: &Settings) -> Execution {
-        let spill =
-            |stream| caps.spill.then(|| (format!("{}/belljar", settings.tmp), format!("{id}.{stream}")));
+    pub fn begin(id: ExecutionId, caps: Caps, cpu_us: u64, place: &Place) -> Execution {
+        let spill = |stream| {
+            caps.spill.then(|| (format!("{}{}/belljar", place.root, place.tmp), format!("{id}.{stream}")))
+        };
         Execution {
             stdout: Capture::new(caps.output_bytes, spill("stdout")),
             stderr: Capture::new(caps.output_bytes, spill("stderr")),
@@ -54,7 +55,7 @@ impl Execution {
             results_dropped: 0,
             errors: 0,
             cpu_us,
-            before: Snapshot::take(settings),
+            before: Snapshot::take(place),
         }
     }
 
@@ -129,7 +130,7 @@ impl Execution {
     }
 
     /// Ends: sends the last output; what remains is to look at the workspace.
-    pub fn finish(mut self, end: End, cpu_us: u64, settings: &Settings, host: &mut Host) -> Finishing {
+    pub fn finish(mut self, end: End, cpu_us: u64, place: &Place, host: &mut Host) -> Finishing {
         self.send(Instant::now(), host);
         for stream in [Stream::Stdout, Stream::Stderr] {
             let capture = match stream {
@@ -140,10 +141,11 @@ impl Execution {
             self.send_stream(stream, skipped, &tail, host);
         }
         Finishing {
-            changes: Changes::since(&self.before, settings, self.caps.files),
+            changes: Changes::since(&self.before, place, self.caps.files),
             spilled_to: [&self.stdout, &self.stderr]
                 .iter()
                 .filter_map(|capture| capture.spilled_to())
+                .map(|path| path.strip_prefix(&place.root).map(str::to_owned).unwrap_or(path))
                 .collect(),
             id: self.id,
             end,
@@ -175,8 +177,8 @@ pub struct Finishing {
 
 impl Finishing {
     /// Does a little of the work; true when all is done.
-    pub fn step(&mut self, settings: &Settings, scratch: &mut [u8]) -> bool {
-        self.changes.step(settings, scratch)
+    pub fn step(&mut self, place: &Place, scratch: &mut [u8]) -> bool {
+        self.changes.step(place, scratch)
     }
 
     /// Tells the host.

@@ -3,6 +3,7 @@
 
 use crate::beneath;
 use crate::settings::Settings;
+use jail::plan::inside::BRANCHES;
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -29,7 +30,7 @@ impl Roots {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(Roots {
             root: rustix::fs::open("/", flags, Mode::empty())?,
-            workspace: rustix::io::fcntl_dupfd_cloexec(&settings.workspace_dir, 3)?,
+            workspace: rustix::io::fcntl_dupfd_cloexec(&settings.place.workspace, 3)?,
             workspace_path: settings.workspace.trim_end_matches('/').as_bytes().to_vec(),
         })
     }
@@ -128,13 +129,31 @@ impl Roots {
         if in_workspace {
             return open_below(self.workspace.as_fd(), &path, flags, Mode::empty());
         }
-        let fd = open_how(self.root.as_fd(), &path, (flags, Mode::empty()), ResolveFlags::NO_MAGICLINKS)?;
+        let fd = match branch(parts) {
+            // Links in the tree of a branch lead where they lead for code in it.
+            Some((root, parts)) => {
+                let (tree, within) = (OFlags::PATH | OFlags::DIRECTORY, ResolveFlags::NO_SYMLINKS);
+                let root = open_how(self.root.as_fd(), &root, (tree, Mode::empty()), within)?;
+                let path = if parts.is_empty() { b".".to_vec() } else { parts.join(&b'/') };
+                let within = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+                open_how(root.as_fd(), &path, (flags, Mode::empty()), within)?
+            }
+            None => open_how(self.root.as_fd(), &path, (flags, Mode::empty()), ResolveFlags::NO_MAGICLINKS)?,
+        };
         // A link may lead there too.
         match rustix::fs::fstatfs(&fd)?.f_type == rustix::fs::PROC_SUPER_MAGIC {
             true => Err(Errno::ACCESS),
             false => Ok(fd),
         }
     }
+}
+
+/// The root of a branch and what lies below it, where a path begins with one.
+fn branch(parts: &[Vec<u8>]) -> Option<(Vec<u8>, &[Vec<u8>])> {
+    let above = BRANCHES.split('/').filter(|part| !part.is_empty());
+    let depth = above.clone().count() + 1;
+    let is_below = parts.len() >= depth && above.zip(parts).all(|(one, part)| one.as_bytes() == part);
+    is_below.then(|| (parts[..depth].join(&b'/'), &parts[depth..]))
 }
 
 /// Opens what lies below a directory; a link that leads out of it is an error.

@@ -12,7 +12,8 @@ use crate::starting;
 use crate::turns::Guest;
 use crate::watching::{WATCHES_MAX, Watching};
 use crate::wire::HostError;
-use protocol::guest::{Reply, Request};
+use protocol::driver::ToDriver;
+use protocol::guest::{Branch, Reply, Request, Transfer};
 use protocol::{ContextId, ExecutionId};
 use rustix::io::Errno;
 
@@ -22,6 +23,9 @@ impl Guest {
         match request {
             Request::ContextCreate { context, launch, cwd, env, stdin } => {
                 self.create(starting::Wanted { context, launch, cwd, env, stdin });
+            }
+            Request::ContextFork { transfer, context, branches, same_random } => {
+                self.fork(transfer, &context, branches, same_random);
             }
             Request::Execute { context, execution, caps, env } => {
                 let next = Queued { execution, caps, env, code: payload };
@@ -192,6 +196,29 @@ impl Guest {
             Err(failure) => {
                 let (failure, errno) = (Some(failure.message), failure.errno);
                 self.ground.host.send(&Reply::ContextEnded { context, exit: None, failure, errno }, b"");
+            }
+        }
+    }
+
+    fn fork(&mut self, transfer: Transfer, parent: &ContextId, branches: Vec<Branch>, same_random: bool) {
+        let at = self.contexts.iter().position(|has| has.id == *parent && has.may_fork());
+        let made = at.ok_or(Errno::BUSY).and_then(|at| {
+            let ways = branches.iter().map(|branch| starting::branch(branch, &self.ground));
+            Ok((at, ways.collect::<Result<Vec<_>, Errno>>()?))
+        });
+        match made {
+            Ok((at, ways)) => {
+                let (forks, fds): (Vec<_>, Vec<_>) = ways.into_iter().unzip();
+                let places = starting::PLACES.map(str::to_owned).to_vec();
+                let order = ToDriver::Fork { count: branches.len() as u32, places, same_random };
+                let fds = fds.into_iter().flatten().collect();
+                self.contexts[at].fork(transfer, &order, fds, self.ground.now);
+                self.contexts.extend(forks);
+            }
+            Err(errno) => {
+                let message = format!("fork a context: {}", starting::plain(&errno.into()));
+                let errno = errno.raw_os_error();
+                self.ground.host.send(&Reply::Failed { transfer, errno, message }, b"");
             }
         }
     }

@@ -7,6 +7,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::{Errno, FdFlags};
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 
 const VARIABLE: &str = GuestStart::VARIABLE;
 
@@ -49,10 +50,27 @@ pub struct Settings {
     pub env: Vec<(String, String)>,
     /// Where user code keeps files.
     pub workspace: String,
-    /// That directory.
-    pub workspace_dir: OwnedFd,
-    /// The directory for temporary files.
+    /// The places of everything but branches.
+    pub place: Rc<Place>,
+}
+
+/// Where a context or command works.
+pub struct Place {
+    /// The directory where it keeps files.
+    pub workspace: OwnedFd,
+    /// Its directory for temporary files, as it calls it.
     pub tmp: String,
+    /// What comes before that for everybody else.
+    pub root: String,
+}
+
+impl Place {
+    /// The places below a root.
+    pub fn open(root: String, workspace: &str, tmp: String) -> Result<Rc<Place>, Errno> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let workspace = rustix::fs::open(format!("{root}{workspace}"), flags, Mode::empty())?;
+        Ok(Rc::new(Place { workspace, tmp, root }))
+    }
 }
 
 /// The settings, the host, and the zygote.
@@ -82,9 +100,9 @@ pub fn read() -> Result<(Settings, Host, Zygote), SettingsError> {
             (text(name), text(value))
         })
         .filter(|(name, _)| name != VARIABLE);
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let workspace = given.workspace.unwrap_or_else(|| jail::plan::inside::WORKSPACE.to_owned());
-    let workspace_dir = rustix::fs::open(&workspace, flags, Mode::empty()).map_err(absent(&workspace))?;
+    let tmp = given.tmp.unwrap_or_else(|| "/tmp".to_owned());
+    let place = Place::open(String::new(), &workspace, tmp).map_err(absent(&workspace))?;
     let settings = Settings {
         landlock: given.landlock.map(|number| adopt("landlock", number)).transpose()?,
         processes: given.processes.map(|number| adopt("processes", number)).transpose()?,
@@ -95,8 +113,7 @@ pub fn read() -> Result<(Settings, Host, Zygote), SettingsError> {
         pids_max: given.pids_max,
         env: env.collect(),
         workspace,
-        workspace_dir,
-        tmp: given.tmp.unwrap_or_else(|| "/tmp".to_owned()),
+        place,
     };
     Ok((settings, host, zygote))
 }

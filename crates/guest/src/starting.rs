@@ -3,15 +3,21 @@
 use crate::contexts::{Context, Failure, Ground};
 use crate::driving::Driving;
 use crate::pipes::{Stdin, output_pipe};
+use crate::settings::Place;
 use crate::zygote::Zygote;
+use jail::plan::inside;
 use protocol::ContextId;
-use protocol::guest::Launch;
+use protocol::guest::{Branch, Launch};
 use protocol::zygote::ForkRequest;
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use std::collections::BTreeMap;
 use std::io::Error;
 use std::os::fd::{AsFd, OwnedFd};
+
+/// Places whose files a fork of a context has a copy of.
+pub const PLACES: [&str; 3] = [inside::WORKSPACE, inside::HOME, "/tmp"];
 
 /// What a context shall be.
 pub struct Wanted {
@@ -40,16 +46,30 @@ pub fn start(wanted: Wanted, zygote: &mut Zygote, ground: &Ground) -> Result<Con
     match wanted.launch.clone() {
         Launch::Zygote => {
             fork(&wanted, (&theirs, &reading), zygote, ground)?;
-            Ok(Context::forked(wanted.context, driving, stdin, ground.now))
+            Ok(Context::forked(wanted.context, driving, stdin, ground))
         }
         Launch::Command { argv, streams } => {
             let (stdout, stdout_end) = output_pipe().map_err(fail)?;
             let (stderr, stderr_end) = output_pipe().map_err(fail)?;
             let child = program(&wanted, &argv, [&reading, &stdout_end, &stderr_end, &theirs], ground)?;
-            let context = Context::forked(wanted.context, driving, stdin, ground.now);
+            let context = Context::forked(wanted.context, driving, stdin, ground);
             Ok(context.with_program(streams, child, [stdout, stderr]))
         }
     }
+}
+
+/// A context that becomes a fork of another one, the driver's end of its socket, and its tree: from within another tree
+/// that has no path.
+pub fn branch(wanted: &Branch, ground: &Ground) -> Result<(Context, [OwnedFd; 2]), Errno> {
+    let settings = &ground.settings;
+    let place = Place::open(wanted.root.clone(), &settings.workspace, settings.place.tmp.clone())?;
+    let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    let mut driving = Driving::new(ours)?;
+    driving.name_speaker()?;
+    let (stdin, _) = Stdin::new(false)?;
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let tree = rustix::fs::open(&wanted.root, flags, Mode::empty())?;
+    Ok((Context::forked(wanted.context.clone(), driving, stdin, ground).with_place(place), [theirs, tree]))
 }
 
 fn fork(

@@ -1,14 +1,14 @@
 //! A live interpreter in a sandbox. Dropping the last handle ends it.
 
 use crate::{
-    ContextRequest, Error, Sandbox,
+    ContextRequest, Error, Files, Sandbox,
     backend::Started,
     credit::Credit,
     ids,
     isolation::Inside,
     request::check_env,
     routes::{Input, Life},
-    sandbox::START_MS,
+    sandbox::{START_MS, Tree},
 };
 use jail::plan::inside;
 use protocol::{
@@ -45,6 +45,8 @@ pub struct Context {
     busy: AtomicBool,
     stdin_open: AtomicBool,
     input: Arc<Credit>,
+    /// Where it is, when it is a fork of another one.
+    tree: Option<Tree>,
 }
 
 /// How contexts of each language come to be in one sandbox.
@@ -152,10 +154,46 @@ impl Context {
             busy: AtomicBool::new(false),
             stdin_open: AtomicBool::new(request.stdin),
             input,
+            tree: None,
             sandbox,
         });
         context.sandbox.remember(&context);
         Ok(context)
+    }
+
+    /// Registers a context that becomes a fork of another one.
+    pub(crate) fn branch(sandbox: &Arc<Sandbox>, tree: Tree) -> Arc<Context> {
+        let id = ContextId::from_bits(ids::random());
+        let life = sandbox.wire().routes.add_context(id.clone());
+        let input = sandbox.wire().routes.add_input(Input::Context(id.clone()));
+        let context = Arc::new(Context {
+            id,
+            language: Language::Python,
+            life,
+            inherits: false,
+            busy: AtomicBool::new(false),
+            stdin_open: AtomicBool::new(false),
+            input,
+            tree: Some(tree),
+            sandbox: sandbox.clone(),
+        });
+        sandbox.remember(&context);
+        context
+    }
+
+    /// Whether it came from a zygote, or from a context that did.
+    pub(crate) fn is_forked(&self) -> bool {
+        !self.inherits
+    }
+
+    /// Where its tree begins in the sandbox; empty for all but forks.
+    pub(crate) fn root(&self) -> &str {
+        self.tree.as_ref().map_or("", Tree::root)
+    }
+
+    /// The files that its code sees; those of forks are their own.
+    pub fn files(&self) -> Files<'_> {
+        Files::of(&self.sandbox, self.root())
     }
 
     /// Its id.

@@ -105,6 +105,20 @@ pub enum Error {
         /// The process.
         process: ExecutionId,
     },
+    /// A context cannot be forked as it is now.
+    #[error("fork this context: {message}")]
+    ForkRefused {
+        /// Why, for programs: as in [`protocol::ForkRefusal::reason`], or `language`, `too_many`, `tree`, `ended`.
+        reason: String,
+        /// Why, for people.
+        message: String,
+    },
+    /// Contexts of this backend cannot be forked at all.
+    #[error("fork a context: the backend {backend} cannot do that")]
+    ForkUnsupported {
+        /// The backend's name.
+        backend: String,
+    },
     /// A CPU limit was asked for where CPU time cannot be measured.
     #[error("hold a CPU limit: this backend cannot measure CPU time here")]
     CpuUnmeasured,
@@ -129,6 +143,8 @@ impl Error {
             Error::Denied { .. } => "denied",
             Error::Program { .. } => "program",
             Error::StdinClosed { .. } => "stdin_closed",
+            Error::ForkRefused { .. } => "fork_refused",
+            Error::ForkUnsupported { .. } => "fork_unsupported",
             Error::CpuUnmeasured => "cpu_unmeasured",
         }
     }
@@ -148,6 +164,7 @@ impl Error {
             Error::WallsDown { .. } | Error::BelowRequired { .. } => {
                 "`belljar doctor` says which walls this host lacks and how to raise them"
             }
+            Error::ForkUnsupported { .. } => "use the native backend, with a template",
             Error::CpuUnmeasured => "`belljar doctor` tells how to delegate a cgroup; or use a timeout only",
             Error::UnknownBackend { .. } => "`belljar doctor` lists the backends of this host",
             Error::Guest { .. } => "guest and server come from one build: install both again",

@@ -116,11 +116,22 @@ pub struct Attributes<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Files<'a> {
     sandbox: &'a Sandbox,
+    /// Of a branch; empty for everything else.
+    root: &'a str,
 }
 
 impl<'a> Files<'a> {
-    pub(crate) fn of(sandbox: &'a Sandbox) -> Files<'a> {
-        Files { sandbox }
+    pub(crate) fn of(sandbox: &'a Sandbox, root: &'a str) -> Files<'a> {
+        Files { sandbox, root }
+    }
+
+    /// A path as the guest knows it: those of a branch are below its root.
+    fn at(&self, path: &str) -> String {
+        match (self.root, path.starts_with('/')) {
+            ("", _) => path.to_owned(),
+            (root, true) => format!("{root}{path}"),
+            (root, false) => format!("{root}{}/{path}", self.sandbox.workspace()),
+        }
     }
 
     /// Writes a file from `source` with permission bits `mode`; parents are made. The file appears whole or not at all.
@@ -130,7 +141,7 @@ impl<'a> Files<'a> {
     /// When the path is unsound, `source` fails, the sandbox refuses or is gone.
     pub async fn write(&self, path: &str, source: impl AsyncRead + Unpin, mode: u32) -> Result<u64, Error> {
         check(path)?;
-        let begin = |transfer| Request::WriteBegin { transfer, path: path.to_owned(), mode };
+        let begin = |transfer| Request::WriteBegin { transfer, path: self.at(path), mode };
         self.write_after(path, begin, source).await
     }
 
@@ -150,7 +161,7 @@ impl<'a> Files<'a> {
         check(path)?;
         let begin = |transfer| Request::WriteInPlace {
             transfer,
-            path: path.to_owned(),
+            path: self.at(path),
             mode: mode.unwrap_or(0o644),
             attributes: attributes.all.clone(),
             prefix: attributes.prefix.to_owned(),
@@ -217,7 +228,7 @@ impl<'a> Files<'a> {
     ) -> Result<u64, Error> {
         let mut open = Open::new(self.sandbox, 2 * WINDOW_BYTES, |transfer| Request::Stop { transfer });
         let transfer = open.transfer;
-        open.send(&Request::Read { transfer, path: path.to_owned(), offset, length }, &[]).await?;
+        open.send(&Request::Read { transfer, path: self.at(path), offset, length }, &[]).await?;
         let mut count = 0;
         while let Some(bytes) = open.chunk().await? {
             count += bytes.len() as u64;
@@ -237,7 +248,7 @@ impl<'a> Files<'a> {
         check(path)?;
         let mut open = Open::new(self.sandbox, LISTING_BYTES, |transfer| Request::Stop { transfer });
         let (transfer, entries) = (open.transfer, ENTRIES_MAX + 1);
-        open.send(&Request::List { transfer, path: path.to_owned(), depth, entries }, &[]).await?;
+        open.send(&Request::List { transfer, path: self.at(path), depth, entries }, &[]).await?;
         let mut listed: Vec<Entry> = Vec::new();
         while let Some(bytes) = open.chunk().await? {
             let part: Vec<Entry> =
@@ -263,7 +274,10 @@ impl<'a> Files<'a> {
     /// # Errors
     /// As for [`Files::stat`], and where a link leads nowhere.
     pub async fn resolve(&self, path: &str) -> Result<Entry, Error> {
-        let entry: Entry = self.look(path, |transfer, path| Request::Resolve { transfer, path }).await?;
+        let mut entry: Entry = self.look(path, |transfer, path| Request::Resolve { transfer, path }).await?;
+        if let Some(below) = entry.path.strip_prefix(self.root) {
+            entry.path = below.to_owned();
+        }
         match entry.path.starts_with('/') {
             true => Ok(entry),
             false => Err(FileError::Answer { path: printable(path) }.into()),
@@ -279,14 +293,14 @@ impl<'a> Files<'a> {
         self.look(path, |transfer, path| Request::Attributes { transfer, path, prefix }).await
     }
 
-    async fn look<T: DeserializeOwned>(
+    pub(crate) async fn look<T: DeserializeOwned>(
         &self,
         path: &str,
         request: impl FnOnce(Transfer, String) -> Request,
     ) -> Result<T, Error> {
         check(path)?;
         let mut open = Open::new(self.sandbox, LOOK_BYTES, |transfer| Request::Stop { transfer });
-        open.send(&request(open.transfer, path.to_owned()), &[]).await?;
+        open.send(&request(open.transfer, self.at(path)), &[]).await?;
         let mut found = None;
         while let Some(bytes) = open.chunk().await? {
             found = serde_json::from_slice(&bytes).ok();
@@ -300,7 +314,7 @@ impl<'a> Files<'a> {
     /// When the path is unsound, the sandbox refuses or is gone.
     pub async fn make_dir(&self, path: &str) -> Result<(), Error> {
         check(path)?;
-        self.ask(path, |transfer| Request::MakeDir { transfer, path: path.to_owned() }).await
+        self.ask(path, |transfer| Request::MakeDir { transfer, path: self.at(path) }).await
     }
 
     /// Removes a file, or a directory with all that is in it.
@@ -309,7 +323,7 @@ impl<'a> Files<'a> {
     /// When the path is unsound, the sandbox refuses or is gone.
     pub async fn remove(&self, path: &str) -> Result<(), Error> {
         check(path)?;
-        self.ask(path, |transfer| Request::Remove { transfer, path: path.to_owned() }).await
+        self.ask(path, |transfer| Request::Remove { transfer, path: self.at(path) }).await
     }
 
     /// Renames a file or directory.
@@ -331,7 +345,7 @@ impl<'a> Files<'a> {
     async fn put(&self, from: &str, to: &str, parents: bool) -> Result<(), Error> {
         check(from)?;
         check(to)?;
-        let (from, to) = (from.to_owned(), to.to_owned());
+        let (from, to) = (self.at(from), self.at(to));
         let order = |transfer| Request::Rename { transfer, from: from.clone(), to: to.clone(), parents };
         self.ask(&from, order).await
     }

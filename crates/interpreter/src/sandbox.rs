@@ -8,9 +8,10 @@ use crate::{
     template::Template,
     wire::{Gone, Wire},
 };
+use jail::{branch_root, plan::inside::BRANCHES_MAX};
 use protocol::{ContextId, Isolation, Limits, Require, SandboxId, guest::VERSION};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, OnceLock, Weak},
     time::Duration,
 };
@@ -31,6 +32,8 @@ pub struct Sandbox {
     caller: OnceLock<Caller>,
     /// A Python context that was made ahead of time, for the first who asks.
     spare: Mutex<Option<Reserved>>,
+    /// Numbers of the trees of branches that are there.
+    trees: Arc<Mutex<BTreeSet<u32>>>,
     origin: Origin,
 }
 
@@ -93,6 +96,30 @@ impl Kept {
     }
 }
 
+/// The tree of a branch. Dropping it removes it.
+pub(crate) struct Tree {
+    kept: Arc<Kept>,
+    taken: Arc<Mutex<BTreeSet<u32>>>,
+    number: u32,
+    root: String,
+}
+
+impl Tree {
+    /// Where it is in the sandbox.
+    pub fn root(&self) -> &str {
+        &self.root
+    }
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        if let Some(guard) = &*lock(&self.kept.guard) {
+            guard.unbranch(self.number);
+        }
+        lock(&self.taken).remove(&self.number);
+    }
+}
+
 impl Sandbox {
     /// Begins to talk to a sandbox that a backend started; [`Sandbox::greet`] must follow.
     pub(crate) fn open(id: SandboxId, started: Started, mut origin: Origin) -> Arc<Sandbox> {
@@ -116,6 +143,7 @@ impl Sandbox {
             contexts: Mutex::default(),
             caller,
             spare: Mutex::default(),
+            trees: Arc::default(),
             origin,
         })
     }
@@ -219,7 +247,7 @@ impl Sandbox {
 
     /// Its files.
     pub fn files(&self) -> Files<'_> {
-        Files::of(self)
+        Files::of(self, "")
     }
 
     /// Makes a context without waiting until it is up: code that is sent to it waits there.
@@ -228,6 +256,31 @@ impl Sandbox {
     /// When the request contradicts itself or the sandbox is gone.
     pub async fn create_context(self: &Arc<Self>, request: ContextRequest) -> Result<Arc<Context>, Error> {
         Context::create(self.clone(), request).await
+    }
+
+    /// A tree for a branch, with empty writable places.
+    pub(crate) async fn tree(&self) -> Result<Tree, Error> {
+        let number = {
+            let mut taken = lock(&self.trees);
+            let free = (0..BRANCHES_MAX).find(|number| !taken.contains(number));
+            let free = free.ok_or_else(|| Error::ForkRefused {
+                reason: "too_many".to_owned(),
+                message: format!("a sandbox has {BRANCHES_MAX} branches at most"),
+            })?;
+            taken.insert(free);
+            free
+        };
+        let tree =
+            Tree { kept: self.kept.clone(), taken: self.trees.clone(), number, root: branch_root(number) };
+        let making = lock(&self.kept.guard).as_ref().map(|guard| guard.branch(number));
+        match making {
+            None => Err(self.lost(self.wire.gone())),
+            Some(None) => Err(Error::ForkUnsupported { backend: self.claim.backend.clone() }),
+            Some(Some(making)) => {
+                making.await.map_err(|why| Error::ForkRefused { reason: "tree".to_owned(), message: why })?;
+                Ok(tree)
+            }
+        }
     }
 
     /// A context of this sandbox that somebody still holds.

@@ -22,6 +22,20 @@ pub enum ToJailer {
         /// Its walls.
         plan: RoomPlan,
     },
+    /// Make the tree of a branch in a room; answered by `Branched`.
+    Branch {
+        /// The sandbox.
+        room: SandboxId,
+        /// Which of the sandbox's branches.
+        number: u32,
+    },
+    /// Remove the tree of a branch, as soon as nothing uses it.
+    Unbranch {
+        /// The sandbox.
+        room: SandboxId,
+        /// Which.
+        number: u32,
+    },
     /// Kill a room and all that is in it.
     End {
         /// The sandbox.
@@ -62,6 +76,15 @@ pub enum FromJailer {
         step: String,
         /// The kernel's error number.
         errno: i32,
+    },
+    /// A branch has its tree, or not.
+    Branched {
+        /// The sandbox.
+        room: SandboxId,
+        /// Which of its branches.
+        number: u32,
+        /// What was attempted, and the kernel's error number.
+        failed: Option<(String, i32)>,
     },
     /// A room is gone, with every process that was in it.
     RoomEnded {

@@ -12,6 +12,10 @@ use std::os::fd::RawFd;
 const CAPABILITY_LAST: i64 = 63;
 const SECUREBITS_LOCKED: i64 = 0xff;
 const CAPABILITY_VERSION_3: u32 = 0x2008_0522;
+/// No capability.
+const NONE: u32 = 0;
+/// What a fork of a context needs to move to the tree of its branch: permitted, not in effect, and gone with any `exec`.
+const CHROOT: u32 = 1 << 18;
 /// All namespaces of a room but its pid namespace, into which one is born.
 const JOINED: i64 = crate::room::NAMESPACES as i64 & !(libc::CLONE_NEWPID as i64);
 
@@ -64,7 +68,9 @@ pub(crate) fn from_outside(plan: &RoomPlan, joins: usize, landlock: bool) -> Res
         keep.push("landlock".to_owned());
     }
     steps.push(Step::Keep { name: "close the zygote's descriptors".into(), keep });
-    steps.extend(walls(&plan.rlimits, landlock)?);
+    steps.extend(limits(&plan.rlimits));
+    steps.extend(bounds(CHROOT));
+    steps.extend(filters(landlock, CHROOT)?);
     Ok(steps)
 }
 
@@ -80,8 +86,8 @@ pub fn in_place(rlimits: &[(u32, u64)]) -> Vec<Step> {
 /// The walls that a process raises around itself, in this order: limits, capabilities, privileges, Landlock, calls.
 pub(crate) fn walls(rlimits: &[(u32, u64)], landlock: bool) -> Result<Vec<Step>, Failed> {
     let mut steps = limits(rlimits);
-    steps.extend(bounds());
-    steps.extend(filters(landlock)?);
+    steps.extend(bounds(NONE));
+    steps.extend(filters(landlock, NONE)?);
     Ok(steps)
 }
 
@@ -100,10 +106,10 @@ fn limits(rlimits: &[(u32, u64)]) -> Vec<Step> {
 }
 
 /// No capability can be gained any more. Needs `CAP_SETPCAP`, as whoever made a user namespace has it.
-fn bounds() -> Vec<Step> {
+fn bounds(permitted: u32) -> Vec<Step> {
     let bits = prctl("lock the secure bits", libc::PR_SET_SECUREBITS, [SECUREBITS_LOCKED & !0x10, 0, 0]);
     let mut steps = vec![or_unknown(bits)];
-    for capability in 0..=CAPABILITY_LAST {
+    for capability in (0..=CAPABILITY_LAST).filter(|bit| u64::from(permitted) >> bit & 1 == 0) {
         // The kernel has fewer than 64.
         let name = format!("drop capability {capability} for good");
         steps.push(or_unknown(prctl(&name, libc::PR_CAPBSET_DROP, [capability, 0, 0])));
@@ -116,8 +122,8 @@ fn own_files() -> Step {
     prctl("own one's /proc files", libc::PR_SET_DUMPABLE, [1, 0, 0])
 }
 
-/// No capabilities, no new privileges, Landlock, system calls.
-fn filters(landlock: bool) -> Result<Vec<Step>, Failed> {
+/// No capabilities in effect, no new privileges, Landlock, system calls.
+fn filters(landlock: bool, permitted: u32) -> Result<Vec<Step>, Failed> {
     let ambient = prctl(
         "clear the ambient capabilities",
         libc::PR_CAP_AMBIENT,
@@ -125,7 +131,9 @@ fn filters(landlock: bool) -> Result<Vec<Step>, Failed> {
     );
     let mut steps = vec![or_unknown(ambient)];
     let header = [CAPABILITY_VERSION_3.to_ne_bytes(), 0u32.to_ne_bytes()].concat();
-    steps.push(call("drop all capabilities", libc::SYS_capset, [Arg::bytes(header), Arg::bytes([0u8; 24])]));
+    // Effective, permitted and inheritable, the lower 32 of each and then the upper.
+    let sets = [0, permitted, 0, 0, 0, 0].map(u32::to_ne_bytes).concat();
+    steps.push(call("drop all capabilities", libc::SYS_capset, [Arg::bytes(header), Arg::bytes(sets)]));
     steps.push(own_files());
     steps.push(prctl("gain no privileges any more", libc::PR_SET_NO_NEW_PRIVS, [1, 0, 0]));
     if landlock {
@@ -145,7 +153,7 @@ fn filters(landlock: bool) -> Result<Vec<Step>, Failed> {
 
 /// The walls of a process whose bounding set an engine has emptied before.
 pub(crate) fn walls_without_bounds(rlimits: &[(u32, u64)], landlock: bool) -> Result<Vec<Step>, Failed> {
-    Ok(limits(rlimits).into_iter().chain(filters(landlock)?).collect())
+    Ok(limits(rlimits).into_iter().chain(filters(landlock, NONE)?).collect())
 }
 
 /// Carries the list out in this process.

@@ -6,7 +6,7 @@
 use crate::control::{FromJailer, ToJailer, ZygotePlan};
 use crate::plan::{KeeperPlan, RoomPlan};
 use crate::room::{self, Given};
-use crate::{Failed, enter, identity, packet, seccomp, spawn, sys, tree};
+use crate::{Failed, branch, enter, identity, packet, seccomp, spawn, sys, tree};
 use protocol::SandboxId;
 use protocol::zygote::{FromZygote, ToZygote};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -21,7 +21,7 @@ struct Room {
     pidfd: OwnedFd,
     /// Says why the room never came up; gone once the guest has started.
     report: Option<OwnedFd>,
-    zygote: Option<String>,
+    plan: RoomPlan,
 }
 
 struct Zygote {
@@ -142,6 +142,20 @@ impl Jailer<'_> {
                     self.tell(&FromJailer::RoomFailed { room, step: failed.step, errno: failed.errno });
                 }
             }
+            Ok(Some((ToJailer::Branch { room, number }, _))) => {
+                let made = match self.rooms.get(&room) {
+                    Some(found) => branch::make(found.pidfd.as_fd(), number, &found.plan),
+                    None => Err(Failed { step: "find the room".into(), errno: libc::ESRCH }),
+                };
+                let failed = made.err().map(|failed| (failed.step, failed.errno));
+                self.tell(&FromJailer::Branched { room, number, failed });
+            }
+            Ok(Some((ToJailer::Unbranch { room, number }, _))) => {
+                if let Some(found) = self.rooms.get(&room) {
+                    // What cannot be removed goes with the room.
+                    let _ = branch::remove(found.pidfd.as_fd(), number);
+                }
+            }
             Ok(Some((ToJailer::End { room }, _))) => {
                 if let Some(found) = self.rooms.get(&room) {
                     let _ = sys::signal(found.pidfd.as_fd(), libc::SIGKILL);
@@ -192,7 +206,7 @@ impl Jailer<'_> {
                 let handles: Vec<BorrowedFd> =
                     [&pidfd, &ours].into_iter().chain(&copies).map(AsFd::as_fd).collect();
                 self.announce(id, plan, &handles)?;
-                let room = Room { pid, pidfd, report: Some(report.into()), zygote: plan.zygote.clone() };
+                let room = Room { pid, pidfd, report: Some(report.into()), plan: plan.clone() };
                 self.rooms.insert(id.clone(), room);
                 mapped
             }
@@ -279,7 +293,7 @@ impl Jailer<'_> {
 
     fn forget(&mut self, id: SandboxId, status: i32) {
         let Some(room) = self.rooms.remove(&id) else { return };
-        if let Some(zygote) = room.zygote.and_then(|name| self.zygotes.get(&name)) {
+        if let Some(zygote) = room.plan.zygote.and_then(|name| self.zygotes.get(&name)) {
             let _ = packet::send(zygote.socket.as_fd(), &ToZygote::Close { room: id.clone() }, &[]);
         }
         self.tell(&FromJailer::RoomEnded { room: id, status });

@@ -9,7 +9,8 @@ use landlock::{
 use std::os::fd::OwnedFd;
 
 const READ: &[&str] = &["/usr", "/etc", "/proc", "/.belljar/driver", inside::GUEST];
-const WRITE: &[&str] = &[inside::WORKSPACE, inside::HOME, "/tmp", "/dev"];
+/// Of a branch's tree all: places that are mounted later have no rule of their own. Its other mounts are read-only.
+const WRITE: &[&str] = &[inside::WORKSPACE, inside::HOME, "/tmp", "/dev", inside::BRANCHES];
 
 /// A rule set of this mount namespace, or `None` where the kernel has no Landlock. `readable` may be read beside the
 /// usual; `processes` is a view of all processes, open to whoever has its descriptor.

@@ -3,6 +3,7 @@
 //! A plan is data first ([`plan`]), acted on after ([`keeper`], [`jailer`], [`container`]). Knows nothing of Python, of
 //! async runtimes, or of what runs inside.
 
+mod branch;
 pub mod cgroup;
 pub mod container;
 pub mod control;
@@ -23,6 +24,7 @@ mod sys;
 pub mod terminal;
 mod tree;
 
+pub use branch::root_of as branch_root;
 pub use enter::{in_place, rlimits};
 pub use errno::Failed;
 pub use identity::{Identity, Range};

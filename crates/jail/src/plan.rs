@@ -14,6 +14,10 @@ pub mod inside {
     pub const OWN: &str = "/.belljar";
     /// The guest program.
     pub const GUEST: &str = "/.belljar/guest";
+    /// Where the trees of branches are, by their numbers.
+    pub const BRANCHES: &str = "/.belljar/branches";
+    /// Branches of one sandbox at once.
+    pub const BRANCHES_MAX: u32 = 256;
     /// A file that Landlock must keep closed; opening it proves that it does.
     pub const PROBE: &str = "/.belljar/walls-probe";
     /// The one user and its group.

@@ -91,6 +91,16 @@ fn raise(plan: &RoomPlan, given: Given, report: &OwnedFd) -> Result<Infallible, 
 }
 
 fn mounts(plan: &RoomPlan) -> Result<(), Failed> {
+    writable(plan, "")?;
+    let options = c"newinstance,ptmxmode=0666,mode=620";
+    mount("devpts", "/dev/pts", "devpts", MountFlags::NOSUID | MountFlags::NOEXEC, options)
+        .map_err(Failed::at("mount /dev/pts"))?;
+    proc_files::mount_at("/proc")?;
+    proc_files::cover("/run")
+}
+
+/// Mounts the writable places of a tree, empty.
+pub(crate) fn writable(plan: &RoomPlan, root: &str) -> Result<(), Failed> {
     let scratch = format!("size={},nr_inodes=64k,mode=1777", plan.scratch_bytes);
     let private = format!("size={},nr_inodes=64k,mode=755,uid=1000,gid=1000", plan.scratch_bytes);
     let workspace = format!(
@@ -103,23 +113,17 @@ fn mounts(plan: &RoomPlan) -> Result<(), Failed> {
         false => [workspace, private],
     };
     let list = [
-        ("tmpfs", inside::WORKSPACE, flags, at_workspace),
-        ("tmpfs", "/tmp", flags, scratch.clone()),
-        ("tmpfs", inside::HOME, flags, at_home),
-        ("tmpfs", "/dev/shm", flags | MountFlags::NOEXEC, scratch),
-        (
-            "devpts",
-            "/dev/pts",
-            MountFlags::NOSUID | MountFlags::NOEXEC,
-            "newinstance,ptmxmode=0666,mode=620".to_owned(),
-        ),
+        (inside::WORKSPACE, flags, at_workspace),
+        ("/tmp", flags, scratch.clone()),
+        (inside::HOME, flags, at_home),
+        ("/dev/shm", flags | MountFlags::NOEXEC, scratch),
     ];
-    for (kind, path, flags, options) in list {
+    for (path, flags, options) in list {
         let options = CString::new(options).unwrap_or_default();
-        mount(kind, path, kind, flags, options.as_c_str()).map_err(Failed::at(format!("mount {path}")))?;
+        mount("tmpfs", format!("{root}{path}"), "tmpfs", flags, options.as_c_str())
+            .map_err(Failed::at(format!("mount {path}")))?;
     }
-    proc_files::mount_at("/proc")?;
-    proc_files::cover("/run")
+    Ok(())
 }
 
 fn loopback() -> Result<(), Failed> {

@@ -4,6 +4,7 @@
 //! in reach of a room, not even for the moment before a `pivot_root`.
 
 use crate::Failed;
+use crate::branch::root_of as branch;
 use crate::plan::{KeeperPlan, inside};
 use crate::sys;
 use rustix::fs::{CWD, Mode, OFlags};
@@ -87,6 +88,9 @@ pub(crate) fn enter(plan: &KeeperPlan, taken: Taken) -> Result<(), Failed> {
     rustix::process::fchdir(&root).map_err(Failed::at("change to the root"))?;
     for directory in DIRECTORIES {
         make_directory(directory)?;
+    }
+    for number in 0..inside::BRANCHES_MAX {
+        make_target(branch(number).trim_start_matches('/'), true)?;
     }
     for (tree, to, directory) in &taken.0 {
         make_target(to, *directory)?;

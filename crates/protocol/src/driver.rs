@@ -18,6 +18,15 @@ pub enum ToDriver {
     },
     /// The last bundle or error was taken.
     Ack,
+    /// Fork. For each fork two descriptors come along: its own socket, and its tree.
+    Fork {
+        /// How often.
+        count: u32,
+        /// The places whose files each fork has copies of in its tree.
+        places: Vec<String>,
+        /// Keep the states of random generators.
+        same_random: bool,
+    },
 }
 
 /// How the driver says that a run ended.
@@ -73,6 +82,8 @@ pub enum FromDriver {
         /// The execution.
         execution: ExecutionId,
     },
+    /// The forks are on their way, or are not; the payload is a [`crate::ForkReport`].
+    Forked,
     /// The run ended.
     Done {
         /// The execution.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Version of this protocol; both sides must agree.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Standard input of one context or command that the guest may be sent ahead of [`Reply::StdinTaken`], in bytes.
 pub const STDIN_BYTES_MAX: u64 = 1 << 20;
@@ -21,6 +21,15 @@ pub const CHUNK_COST_BYTES: u64 = 1 << 10;
 
 /// A file transfer or file operation; the host numbers them.
 pub type Transfer = u64;
+
+/// A context that shall be a fork of another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Branch {
+    /// Its id.
+    pub context: ContextId,
+    /// Where its tree is, which is there already.
+    pub root: String,
+}
 
 /// How a context's driver comes to be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -105,6 +114,18 @@ pub enum Request {
         env: BTreeMap<String, String>,
         /// Whether `Stdin` will follow; otherwise code reads end of file.
         stdin: bool,
+    },
+    /// Fork a context that runs nothing; answered by a `Chunk` whose payload is a [`crate::ForkReport`] and `Done`, or by
+    /// `Failed`. The forks are contexts then: each is answered by `ContextReady` or `ContextEnded`.
+    ContextFork {
+        /// The transfer.
+        transfer: Transfer,
+        /// The context.
+        context: ContextId,
+        /// Its forks.
+        branches: Vec<Branch>,
+        /// Keep the states of random generators.
+        same_random: bool,
     },
     /// Run the payload in a context, which may still be on its way up. One at a time in a context.
     Execute {

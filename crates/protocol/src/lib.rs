@@ -5,6 +5,7 @@
 mod answer;
 pub mod driver;
 mod event;
+mod fork;
 pub mod frame;
 pub mod guest;
 mod id;
@@ -18,6 +19,7 @@ pub mod zygote;
 
 pub use answer::{AgentEvent, Answer, AnswerError, AnswerStatus, CodeRun, Stop, Tokens, Turn};
 pub use event::{Event, EventKind};
+pub use fork::{ForkRefusal, ForkReport, OpenFile};
 pub use id::{AnswerId, ContextId, ExecutionId, IdError, SandboxId};
 pub use isolation::{Isolation, Level, Require, Strength, UnknownRequire, Wall};
 pub use language::{Language, UnknownLanguage};

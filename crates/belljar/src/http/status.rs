@@ -30,7 +30,10 @@ fn of_interpreter(error: &Error) -> StatusCode {
     match error {
         Error::Limits(_) | Error::Request { .. } | Error::UnknownBackend { .. } => StatusCode::BAD_REQUEST,
         Error::NotFound { .. } => StatusCode::NOT_FOUND,
-        Error::ContextBusy { .. } | Error::StdinClosed { .. } => StatusCode::CONFLICT,
+        Error::ContextBusy { .. }
+        | Error::StdinClosed { .. }
+        | Error::ForkRefused { .. }
+        | Error::ForkUnsupported { .. } => StatusCode::CONFLICT,
         Error::Denied { .. } => StatusCode::FORBIDDEN,
         Error::Program { .. } => StatusCode::BAD_REQUEST,
         Error::ContextLost { .. } | Error::SandboxLost { .. } => StatusCode::GONE,

@@ -16,6 +16,7 @@ fn frames_that_no_honest_driver_sends_cost_the_context_its_life() {
         "unknown",
         "not-json",
         "payload-of-done",
+        "forked-unasked",
         "long-name",
         "never-reads",
     ];

@@ -87,6 +87,8 @@ elif lie == "not-json":
     send(b"\xff\xfe\x00")
 elif lie == "payload-of-done":
     send({"t": "done", "execution": execution, "status": "ok", "exit_code": 0}, b"surprise")
+elif lie == "forked-unasked":
+    send({"t": "forked"}, b"{}")
 elif lie == "long-name":
     bundle(execution, display_id="x" * 5000)
 elif lie == "after-done":

@@ -61,6 +61,15 @@ pub trait Guard: Send + Sync {
     fn failure(&self) -> Option<String> {
         None
     }
+
+    /// Makes the tree of a branch at [`jail::branch_root`], with empty writable places, or says why not. `None` where
+    /// contexts cannot be forked.
+    fn branch(&self, _number: u32) -> Option<Later<'static, Result<(), String>>> {
+        None
+    }
+
+    /// Removes the tree of a branch. Processes that still use it keep it until they end.
+    fn unbranch(&self, _number: u32) {}
 }
 
 /// Both directions of a sandbox's byte stream.

@@ -12,6 +12,7 @@ mod door;
 mod ends;
 mod figures;
 mod files;
+mod forks;
 mod interrupts;
 mod languages;
 mod leftovers;
@@ -72,5 +73,7 @@ every_test! { [native oci_runc oci_runsc] {
     clients: ports_lead_inside files_in_place watched_directories home_is_the_workspace paused_sandboxes;
     languages: bash_keeps_state bash_errors javascript_keeps_state javascript_errors typescript_keeps_state
         r_keeps_state r_errors_and_plots isolation_is_told;
+    forks: forks_have_the_variables_and_files_of_their_own many_forks_and_forks_of_forks
+        what_a_fork_cannot_have_is_told forks_while_something_happens;
     leftovers: nothing_grows nothing_stays a_killed_host_leaves_nothing;
 } }

@@ -29,6 +29,8 @@ use std::time::Duration;
 const CANARY: &str = "BELLJAR_TEST_CANARY";
 /// What is under test, by the names of `subject`.
 const SUBJECTS: [&str; 3] = ["native", "oci_runc", "oci_runsc"];
+/// The same attacks from a fork of a context that lives.
+const FORKS: &str = "forks";
 /// The programs are heavy, and their sandboxes are full computers each.
 const PARALLEL: usize = 2;
 /// What a run may take beyond its program's own time.
@@ -49,8 +51,11 @@ fn main() -> ExitCode {
             .flat_map(|kind| trials(name, kind, scene))
             .collect::<Vec<_>>()
     };
-    let conclusion = libtest_mimic::run(&args, subjects.iter().flat_map(of).collect());
-    drop(subjects);
+    let forks = Arc::new(OnceLock::new());
+    let mut all: Vec<Trial> = subjects.iter().flat_map(of).collect();
+    all.extend(trials(FORKS, Kind::Escape, &forks));
+    let conclusion = libtest_mimic::run(&args, all);
+    drop((subjects, forks));
     if let Err(left) = host::nothing_below_us() {
         eprintln!("after all tests: {left}");
         return ExitCode::FAILURE;

@@ -1,9 +1,10 @@
 //! One door for all programs, and the course of each: a new sandbox, the program, what comes next, the end.
 
 use crate::program::Program;
-use crate::{afterwards, host, subject};
+use crate::{FORKS, afterwards, host, subject};
 use interpreter::{
-    Caller, Context, Error, ExecuteRequest, Interpreter, Place, Preload, Sandbox, SandboxRequest,
+    Caller, Context, ContextRequest, Error, ExecuteRequest, ForkRequest, Interpreter, Place, Preload,
+    Sandbox, SandboxRequest,
 };
 use protocol::{Category, Language, Level, Limits, Outcome, Status, Wall};
 use std::sync::Arc;
@@ -23,9 +24,12 @@ pub struct Scene {
     /// Drives everything.
     pub runtime: Runtime,
     interpreter: Interpreter,
-    /// Rooms are made one at a time, so that it is known which one is whose.
-    making: Mutex<()>,
+    /// Python runs in forks of contexts.
+    forks: bool,
 }
+
+/// Rooms are made one at a time, so that it is known which one is whose.
+static MAKING: Mutex<()> = Mutex::const_new(());
 
 /// A sandbox with its first process on the host.
 pub struct Stage {
@@ -42,9 +46,11 @@ impl Scene {
     pub fn open(name: &str) -> Result<Scene, (&'static str, String)> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let forks = name == FORKS;
+        let name = if forks { "native" } else { name };
         let interpreter = subject::open(name, Preload::Full);
         match subject::hindrance(name, &interpreter) {
-            None => Ok(Scene { runtime, interpreter, making: Mutex::default() }),
+            None => Ok(Scene { runtime, interpreter, forks }),
             Some(hindrance) => Err(hindrance),
         }
     }
@@ -52,7 +58,7 @@ impl Scene {
     async fn stage(&self, limits: Limits, template: &str) -> Result<Stage, Error> {
         let request =
             SandboxRequest { template: Some(template.to_owned()), limits, ..SandboxRequest::default() };
-        let _turn = self.making.lock().await;
+        let _turn = MAKING.lock().await;
         let before = host::rooms();
         let sandbox = self.interpreter.create_sandbox(&Caller::local(), request).await?;
         if let Some((room, container)) = host::container(sandbox.id().as_str()) {
@@ -70,7 +76,16 @@ impl Scene {
         code: impl Into<Vec<u8>>,
         language: Language,
     ) -> Result<(Outcome, Option<Arc<Context>>), Error> {
-        let request = ExecuteRequest::new(code, language, Place::Sandbox(stage.sandbox.clone()));
+        let place = match self.forks && language == Language::Python {
+            true => {
+                let parent = stage.sandbox.create_context(ContextRequest::default()).await?;
+                let first = ExecuteRequest::new("", language, Place::Context(parent.clone()));
+                self.interpreter.execute(&Caller::local(), first).await?.outcome().await;
+                Place::Context(parent.fork(ForkRequest::default()).await?.contexts.remove(0))
+            }
+            false => Place::Sandbox(stage.sandbox.clone()),
+        };
+        let request = ExecuteRequest::new(code, language, place);
         let execution = self.interpreter.execute(&Caller::local(), request).await?;
         let (id, context) = (execution.id().clone(), execution.context());
         let outcome = execution.outcome().await;
@@ -80,6 +95,9 @@ impl Scene {
 
     /// Runs a program and looks at everything that it may have touched.
     pub async fn run(&self, program: &Program) -> Result<Run, String> {
+        if self.forks && program.language != Language::Python {
+            return Ok(Run::Done);
+        }
         if program.language == Language::Javascript && !has_node() {
             return Ok(Run::Skipped("node", "there is no node on this host".into()));
         }

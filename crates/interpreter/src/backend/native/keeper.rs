@@ -17,6 +17,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 static GUEST: &[u8] = include_bytes!(env!("BELLJAR_GUEST"));
 /// Control groups of all host processes begin with this.
@@ -57,6 +58,8 @@ struct State {
     slots: BTreeSet<u32>,
     /// Why rooms never came up, until they are ended.
     failures: HashMap<SandboxId, String>,
+    /// Who waits for the trees of branches.
+    branches: HashMap<(SandboxId, u32), oneshot::Sender<Result<(), String>>>,
 }
 
 impl Shared {
@@ -208,6 +211,22 @@ impl Keeper {
         state.failures.get(id).or(state.ended.as_ref()).cloned()
     }
 
+    /// Asks for the tree of a branch; what comes of it comes later, and nothing where the room is gone.
+    pub(super) fn branch(&self, id: &SandboxId, number: u32) -> oneshot::Receiver<Result<(), String>> {
+        let (sender, made) = oneshot::channel();
+        self.shared.lock().branches.insert((id.clone(), number), sender);
+        if self.send(&ToJailer::Branch { room: id.clone(), number }, &[]).is_err() {
+            self.shared.lock().branches.remove(&(id.clone(), number));
+        }
+        made
+    }
+
+    /// Lets go of the tree of a branch.
+    pub(super) fn unbranch(&self, id: &SandboxId, number: u32) {
+        // A jailer that does not answer any more has ended, and its rooms with it.
+        let _ = self.send(&ToJailer::Unbranch { room: id.clone(), number }, &[]);
+    }
+
     /// Kills a room. Its control group goes when its last process is gone.
     pub(super) fn end_room(&self, id: &SandboxId) {
         self.shared.lock().failures.remove(id);
@@ -252,6 +271,13 @@ fn listen(
             FromJailer::RoomFailed { room, step, errno } => {
                 shared.lock().failures.insert(room, broken(&step, errno).message);
             }
+            FromJailer::Branched { room, number, failed } => {
+                let waits = shared.lock().branches.remove(&(room, number));
+                let made = failed.map_or(Ok(()), |(step, errno)| Err(broken(&step, errno).message));
+                if let Some(waits) = waits {
+                    let _ = waits.send(made);
+                }
+            }
             FromJailer::RoomEnded { room, .. } => drop(over.send(room)),
         }
         shared.changed.notify_all();
@@ -259,6 +285,7 @@ fn listen(
     let mut state = shared.lock();
     state.ended.get_or_insert(last_words.unwrap_or_else(|| "the jailer ended".to_owned()));
     state.rooms.clear();
+    state.branches.clear();
     drop(state);
     shared.changed.notify_all();
     let _ = child.wait();

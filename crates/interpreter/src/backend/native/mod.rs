@@ -142,6 +142,15 @@ impl super::Guard for Guard {
     fn failure(&self) -> Option<String> {
         self.keeper.failure(&self.room)
     }
+
+    fn branch(&self, number: u32) -> Option<Later<'static, Result<(), String>>> {
+        let made = self.keeper.branch(&self.room, number);
+        Some(Box::pin(async move { made.await.unwrap_or_else(|_| Err("the sandbox is gone".to_owned())) }))
+    }
+
+    fn unbranch(&self, number: u32) {
+        self.keeper.unbranch(&self.room, number);
+    }
 }
 
 impl Drop for Guard {

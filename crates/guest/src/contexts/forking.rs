@@ -1,0 +1,50 @@
+//! Contexts that fork, and contexts that are forks.
+
+use super::{Context, Ground};
+use crate::settings::Place;
+use protocol::ForkReport;
+use protocol::driver::ToDriver;
+use protocol::guest::{Reply, Streams, Transfer};
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::time::Instant;
+
+impl Context {
+    /// Makes it a fork of another context, with places of its own.
+    pub fn with_place(mut self, place: Rc<Place>) -> Context {
+        self.place = place;
+        self.branch = true;
+        self
+    }
+
+    /// Whether it can be forked now: it is up and nothing runs or waits in it.
+    pub fn may_fork(&self) -> bool {
+        let idle = self.running.is_none() && self.finishing.is_none() && self.queue.is_empty();
+        self.ready && idle && self.ending.is_none() && self.forking.is_none() && self.forks_itself()
+    }
+
+    /// Whether its driver knows how to fork.
+    fn forks_itself(&self) -> bool {
+        self.streams == Streams::PerExecution && self.forked
+    }
+
+    /// Tells the driver to fork; what it says of that goes to the host as `transfer`. False when it does not listen.
+    pub fn fork(&mut self, transfer: Transfer, order: &ToDriver, fds: Vec<OwnedFd>, now: Instant) -> bool {
+        self.forking = Some(transfer);
+        let told = self.driving.execute(order, b"", fds) && self.driving.flush();
+        if !told {
+            self.die(now).closed = true;
+        }
+        told
+    }
+
+    pub(super) fn hear_forked(&mut self, payload: Option<Vec<u8>>, ground: &mut Ground) -> bool {
+        let Some(transfer) = self.forking.take() else { return false };
+        let payload = payload.filter(|payload| serde_json::from_slice::<ForkReport>(payload).is_ok());
+        let Some(payload) = payload else { return false };
+        ground.host.send_owned(&Reply::Chunk { transfer }, payload);
+        ground.host.send(&Reply::Done { transfer }, b"");
+        self.begin_next(ground);
+        true
+    }
+}

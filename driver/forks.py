@@ -1,0 +1,194 @@
+"""Forks of a live context: what forbids one, what one does not carry over, and how a fork becomes a context.
+
+The child moves to a tree of its own (`chroot`), where the writable places are copies of its parent's. What a
+fork cannot have is told; what would hang or lie afterwards forbids the fork.
+"""
+
+import ctypes
+import os
+import random
+import shutil
+import signal
+import socket
+import stat
+import sys
+import threading
+
+from . import context, enter, frames, renew
+
+CAPABILITY_VERSION_3 = 0x20080522
+# Open files that are told, and their paths.
+FILES_MAX = 100
+PATH_CHARS_MAX = 500
+# Libraries whose threads do not come back in a fork, by the module that loads them.
+UNSAFE = ("polars", "grpc", "tensorflow", "jax")
+# Libraries that begin new threads by themselves in a fork.
+SAFE = ("numpy", "scipy", "pyarrow", "duckdb", "torch", "numexpr", "sklearn", "cv2")
+
+
+class Refused(Exception):
+    """There is no fork: for programs and for people."""
+
+    def __init__(self, reason, message):
+        super().__init__(message)
+        self.reason = reason
+
+
+def fork(made, order, descriptors):
+    """Fork as often as asked; return the report, in the parent only."""
+    try:
+        if len(descriptors) != 2 * order["count"]:
+            raise Refused("error", "no file descriptor is left")
+        report = survey({made.channel.sock.fileno(), *descriptors})
+        begin(made, order, descriptors)
+    except Refused as refused:
+        report = {"refused": {"reason": refused.reason, "message": str(refused)}}
+    except MemoryError:
+        report = {"refused": {"reason": "memory", "message": "there is not enough memory"}}
+    except OSError as error:
+        reason = "memory" if error.errno in (11, 12) else "error"
+        report = {"refused": {"reason": reason, "message": os.strerror(error.errno or 0)}}
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
+    return report
+
+
+def survey(ours):
+    """Return what a fork would not have; raise `Refused` where there can be none."""
+    others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
+    if others:
+        named = ", ".join(others[:5])
+        raise Refused("threads", f"Python threads run: {named}; wait for them, or shut their pool down")
+    native = len(os.listdir("/proc/self/task")) - 1
+    unsafe = [name for name in UNSAFE if name in sys.modules]
+    if native and unsafe:
+        raise Refused("library", f"{unsafe[0]} has threads that do not survive a fork: use it in the forks alone")
+    known = any(name in sys.modules for name in SAFE)
+    report = {"native_threads": 0 if known else native, "processes": len(_children()), "sockets": 0, "files": []}
+    for number, kind, path, flags in _descriptors():
+        if number in ours or number < 3:
+            continue
+        if stat.S_ISSOCK(kind):
+            report["sockets"] += 1
+        elif stat.S_ISREG(kind) and len(report["files"]) < FILES_MAX and len(path) < PATH_CHARS_MAX:
+            report["files"].append({"path": path, "writable": flags & os.O_ACCMODE != os.O_RDONLY})
+    return report
+
+
+def _children():
+    with open("/proc/self/task/%d/children" % threading.get_native_id()) as file:
+        return file.read().split()
+
+
+def _descriptors():
+    import fcntl
+
+    for name in os.listdir("/proc/self/fd"):
+        number = int(name)
+        try:
+            yield number, os.fstat(number).st_mode, os.readlink(f"/proc/self/fd/{name}"), fcntl.fcntl(number, fcntl.F_GETFL)
+        except OSError:
+            continue
+
+
+def begin(made, order, descriptors):
+    """Have a child fork the forks and end, so that they are nobody's children here."""
+    state = random.getstate() if order.get("same_random") else None
+    pid = os.fork()
+    if pid:
+        _, status = os.waitpid(pid, 0)
+        if status:
+            raise OSError(os.waitstatus_to_exitcode(status) & 0xFF, "fork")
+        return
+    code = 0
+    try:
+        for at in range(order["count"]):
+            if os.fork() == 0:
+                become(made, order, descriptors, at, state)
+    except OSError as error:
+        code = error.errno or 1
+    finally:
+        os._exit(code)
+
+
+def become(made, order, descriptors, at, state):
+    """In a fork: move to its tree, be unlike the parent, serve; never returns."""
+    step = "copy the files"
+    try:
+        own, tree = descriptors[2 * at : 2 * at + 2]
+        channel = frames.Channel(socket.socket(fileno=context.hide(own)))
+        for place in order["places"]:
+            copy(place, f"/proc/self/fd/{tree}{place}")
+        step = "move to the tree of the branch"
+        move(tree)
+        for other in descriptors:
+            if other != own:
+                os.close(other)
+        step = "renew the fork"
+        _part_sockets(channel.sock.fileno())
+        nothing = os.open("/dev/null", os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.close(nothing)
+        os.setsid()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        if state is None:
+            renew.random_states(made.shell.user_ns)
+        else:
+            # The module renews its own generator in every fork.
+            random.setstate(state)
+        made.rebind(channel)
+        step = None
+    except OSError as error:
+        _fail(channel, f"{step}: {error}"[:300], error.errno or 0)
+    except BaseException as error:
+        _fail(channel, f"{step}: {type(error).__name__}: {error}"[:300], 0)
+    context.serve(made)
+
+
+def _fail(channel, step, number):
+    try:
+        channel.send({"t": "failed", "step": step, "errno": number})
+    finally:
+        os._exit(1)
+
+
+def copy(source, target):
+    """Copy a directory's content, links as links; what cannot be copied is an error."""
+    for entry in os.scandir(source):
+        there = os.path.join(target, entry.name)
+        if entry.is_symlink():
+            os.symlink(os.readlink(entry.path), there)
+        elif entry.is_dir():
+            os.mkdir(there)
+            copy(entry.path, there)
+            shutil.copystat(entry.path, there)
+        elif entry.is_file():
+            shutil.copy2(entry.path, there)
+        # Sockets, pipes and devices are bound to processes that a fork does not have.
+
+
+def move(tree):
+    """Make this tree the root, and end where the parent was in its own."""
+    here = os.getcwd()
+    library = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+    for effective in (enter.CHROOT, 0):
+        sets = (ctypes.c_uint32 * 6)(effective, enter.CHROOT, 0, 0, 0, 0)
+        if library.capset(header, sets):
+            raise OSError(ctypes.get_errno(), "capset")
+        if effective:
+            os.fchdir(tree)
+            os.chroot(".")
+    try:
+        os.chdir(here)
+    except OSError:
+        os.chdir("/workspace")
+
+
+def _part_sockets(own):
+    """Put an unconnected socket in the place of each that the parent has: its number must not become another file's."""
+    for number, kind, _, _ in list(_descriptors()):
+        if number > 2 and number != own and stat.S_ISSOCK(kind):
+            with socket.socket(socket.AF_UNIX) as unconnected:
+                os.dup2(unconnected.fileno(), number, inheritable=False)

@@ -3,7 +3,7 @@
 
 use crate::{DeskError, attached::AllAttached, queue::Permit};
 use chrono::{DateTime, TimeDelta, Utc};
-use interpreter::{Caller, Context, ContextRequest, Sandbox};
+use interpreter::{Caller, Context, ContextRequest, ForkRequest, Forked, Sandbox};
 use protocol::{ContextId, Language, SandboxId};
 use std::{
     any::Any,
@@ -16,7 +16,7 @@ use tokio::{sync::watch, time::Instant};
 /// How long a sandbox may be kept without being used, or at all where its end was named.
 pub(crate) const TTL_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Contexts of one sandbox at most; its limit of processes may allow fewer.
-const CONTEXTS_MAX: usize = 64;
+const CONTEXTS_MAX: usize = 128;
 
 /// What a context was asked to be, so that it can be made again.
 #[derive(Clone)]
@@ -286,6 +286,28 @@ impl Kept {
         let room = Room { context: context.clone(), request };
         self.contexts_now().insert(context.id().clone(), room);
         Ok(context)
+    }
+
+    /// Forks a context of it: new ones with the same variables, which can be restarted as that one.
+    ///
+    /// # Errors
+    /// When there would be too many contexts, and as for [`Context::fork`].
+    pub async fn fork_context(&self, id: &ContextId, request: ForkRequest) -> Result<Forked, DeskError> {
+        let found = self.contexts_now().get(id).map(|room| (room.context.clone(), room.request.clone()));
+        let (context, like) =
+            found.ok_or_else(|| DeskError::NotFound { what: format!("the context {id}") })?;
+        self.contexts_now().retain(|_, room| room.context.is_alive() || room.context.is_busy());
+        if self.contexts_now().len() + request.count > CONTEXTS_MAX {
+            let what =
+                format!("fork it {} times: {} has at most {CONTEXTS_MAX} contexts", request.count, self.id());
+            return Err(DeskError::Conflict { what });
+        }
+        let forked = context.fork(request).await?;
+        for context in &forked.contexts {
+            let room = Room { context: context.clone(), request: like.clone() };
+            self.contexts_now().insert(context.id().clone(), room);
+        }
+        Ok(forked)
     }
 
     /// The context of a language for code that names none: what holds it, to be locked while code runs there.

@@ -1,12 +1,11 @@
 //! A directory as one tar file, made while it is sent: no part of it is kept here.
 
-use super::problem::Problem;
+use super::{files::Held, problem::Problem};
 use axum::{
     body::Body,
     http::header,
     response::{IntoResponse, Response},
 };
-use desk::Lease;
 use protocol::guest::{Entry, EntryKind};
 use std::io;
 use tokio::io::{AsyncWrite, AsyncWriteExt, DuplexStream};
@@ -18,11 +17,11 @@ const LEVELS: u32 = 64;
 const BLOCK: u64 = 512;
 
 /// Sends it.
-pub async fn tar(lease: Lease, path: String) -> Result<Response, Problem> {
-    let entries = lease.sandbox().files().list(&path, LEVELS).await?;
+pub async fn tar(held: Held, path: String) -> Result<Response, Problem> {
+    let entries = held.files().list(&path, LEVELS).await?;
     let (writer, reader) = tokio::io::duplex(PIPE_BYTES);
     tokio::spawn(async move {
-        if let Err(error) = write(&lease, &path, entries, writer).await {
+        if let Err(error) = write(&held, &path, entries, writer).await {
             tracing::debug!("an archive broke off: {error}");
         }
     });
@@ -30,13 +29,13 @@ pub async fn tar(lease: Lease, path: String) -> Result<Response, Problem> {
     Ok((shown, Body::from_stream(ReaderStream::new(reader))).into_response())
 }
 
-async fn write(lease: &Lease, path: &str, entries: Vec<Entry>, mut to: DuplexStream) -> io::Result<()> {
+async fn write(held: &Held, path: &str, entries: Vec<Entry>, mut to: DuplexStream) -> io::Result<()> {
     for entry in entries {
         to.write_all(&head(&entry)?).await?;
         if entry.kind == EntryKind::File {
             let from = format!("{path}/{}", entry.path);
             let mut counted = Counted { to: &mut to, left: entry.size };
-            let read = lease.sandbox().files().read_part(&from, 0, entry.size, &mut counted).await;
+            let read = held.files().read_part(&from, 0, entry.size, &mut counted).await;
             let left = counted.left;
             // What was removed or cut off meanwhile is filled up, or all that follows would be misread.
             if let Err(error) = read {

@@ -16,9 +16,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use desk::{Begin, DeskError, Made, Repeat, Scope, Visitor, Work};
-use interpreter::{ContextRequest, ExecuteRequest, Place};
-use protocol::{ContextId, Language, Outcome, SandboxId};
-use serde::Deserialize;
+use interpreter::{ContextRequest, ExecuteRequest, ForkRequest, Place};
+use protocol::{ContextId, ForkReport, Language, Outcome, SandboxId};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
@@ -132,6 +132,55 @@ pub async fn restart(
     let (sandbox, context) = ids(&sandbox, &context)?;
     let context = served.desk.sandbox(&visitor, &sandbox)?.restart_context(&context).await?;
     Ok((StatusCode::CREATED, axum::Json(ContextView::from(&*context))).into_response())
+}
+
+/// What forks of a context shall be.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ForkBody {
+    /// How many.
+    #[serde(default = "one")]
+    #[schema(minimum = 1, maximum = 64)]
+    count: usize,
+    /// Random generators go on as the parent's does; otherwise each fork's are seeded anew.
+    #[serde(default)]
+    same_random: bool,
+}
+
+fn one() -> usize {
+    1
+}
+
+/// Forks, and what they do not have.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ForkedView {
+    /// The new contexts.
+    contexts: Vec<ContextView>,
+    /// What only the parent has.
+    report: ForkReport,
+}
+
+/// Fork a context: new ones with the same variables, each with its own copies of the files in the workspace, the home and
+/// `/tmp`. The parent runs nothing meanwhile.
+#[utoipa::path(
+    post, path = "/v1/sandboxes/{sandbox}/contexts/{context}/fork", tag = "contexts", request_body = ForkBody,
+    params(("sandbox" = String, Path), ("context" = String, Path)),
+    responses(
+        (status = 201, description = "They are there", body = ForkedView),
+    )
+)]
+pub async fn fork(
+    State(served): State<Served>,
+    Extension(visitor): Extension<Visitor>,
+    Only((sandbox, context)): Only<(String, String)>,
+    Json { value, .. }: Json<ForkBody>,
+) -> Result<Response, Problem> {
+    visitor.check(Scope::Execute)?;
+    let (sandbox, context) = ids(&sandbox, &context)?;
+    let request = ForkRequest { count: value.count, same_random: value.same_random };
+    let forked = served.desk.sandbox(&visitor, &sandbox)?.fork_context(&context, request).await?;
+    let contexts = forked.contexts.iter().map(|context| ContextView::from(&**context)).collect();
+    Ok((StatusCode::CREATED, axum::Json(ForkedView { contexts, report: forked.report })).into_response())
 }
 
 /// Interrupt what runs in a context, as Ctrl-C does.

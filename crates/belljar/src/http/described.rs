@@ -23,7 +23,7 @@ const IDS: [(&str, &str); 3] = [
     ("ExecutionId", ExecutionId::PREFIX),
 ];
 /// Bodies of which nothing must be there.
-const OPTIONAL: [&str; 3] = ["/SandboxBody", "/ContextBody", "/ChangeBody"];
+const OPTIONAL: [&str; 4] = ["/SandboxBody", "/ContextBody", "/ChangeBody", "/ForkBody"];
 /// Statuses that a problem can have, and where.
 const PROBLEMS: [(u16, Where); 16] = [
     (400, Where::Known),

@@ -3,7 +3,7 @@
 //! A path counts from `/workspace`; one that begins with a second slash, as in `/files//tmp/x`, is absolute.
 
 use super::{
-    address::{At, Only},
+    address::At,
     archive,
     body::{Asked, stream},
     problem::Problem,
@@ -20,6 +20,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use desk::{Lease, Scope, Visitor};
+use interpreter::{Context, Files};
 use protocol::guest::{Entry, EntryKind};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -38,9 +39,14 @@ pub struct Place {
 }
 
 impl Place {
-    fn find(&self, served: &Served, visitor: &Visitor) -> Result<Lease, Problem> {
+    fn find(&self, served: &Served, visitor: &Visitor, context: Option<&str>) -> Result<Held, Problem> {
         visitor.check(Scope::Execute)?;
-        Ok(served.desk.sandbox(visitor, &id(&self.sandbox)?)?)
+        let lease = served.desk.sandbox(visitor, &id(&self.sandbox)?)?;
+        let context = match context {
+            Some(context) => Some(lease.context(&id(context)?)?),
+            None => None,
+        };
+        Ok(Held { lease, context })
     }
 
     fn path(&self) -> &str {
@@ -48,6 +54,19 @@ impl Place {
             "" => ".",
             path => path,
         }
+    }
+}
+
+/// A sandbox, or a context of it, whose files are meant.
+pub struct Held {
+    lease: Lease,
+    context: Option<Arc<Context>>,
+}
+
+impl Held {
+    /// The files.
+    pub fn files(&self) -> Files<'_> {
+        self.context.as_ref().map_or_else(|| self.lease.sandbox().files(), |context| context.files())
     }
 }
 
@@ -66,6 +85,8 @@ pub struct Reading {
     archive: Option<String>,
     /// Tell what is there, without its bytes.
     stat: Option<String>,
+    /// As this context sees them: a fork has files of its own.
+    context: Option<String>,
 }
 
 /// What is told of files.
@@ -97,18 +118,18 @@ pub async fn read(
     Asked(reading): Asked<Reading>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let lease = place.find(&served, &visitor)?;
+    let held = place.find(&served, &visitor, reading.context.as_deref())?;
     let path = place.path();
     if reading.list.is_some() {
         let depth = reading.depth.unwrap_or(1);
         if !(1..=DEPTH_MAX).contains(&depth) {
             return Err(Problem::request(format!("list {depth} levels: 1 to {DEPTH_MAX} are possible")));
         }
-        let items = lease.sandbox().files().list(path, depth).await?;
+        let items = held.files().list(path, depth).await?;
         return Ok(axum::Json(Told::List(List { items, next_cursor: None })).into_response());
     }
     match reading.archive.as_deref() {
-        Some("tar") => return archive::tar(lease, path.to_owned()).await,
+        Some("tar") => return archive::tar(held, path.to_owned()).await,
         Some(other) => {
             return Err(
                 Problem::request(format!("make an archive of kind {other:?}")).hint("`tar` is possible")
@@ -116,7 +137,7 @@ pub async fn read(
         }
         None => {}
     }
-    let entry = lease.sandbox().files().stat(path).await?;
+    let entry = held.files().stat(path).await?;
     match (reading.stat, entry.kind) {
         (Some(_), _) => Ok(axum::Json(Told::Entry(entry)).into_response()),
         (None, EntryKind::Directory) => {
@@ -124,12 +145,12 @@ pub async fn read(
                 Problem::new(StatusCode::CONFLICT, "directory", format!("read {path}: it is a directory"));
             Err(problem.hint("add ?list or ?archive=tar"))
         }
-        (None, EntryKind::Symlink) => Ok(send(lease, path, 0, u64::MAX).into_response()),
-        (None, _) => Ok(file(lease, path, &entry, &headers)),
+        (None, EntryKind::Symlink) => Ok(send(held, path, 0, u64::MAX).into_response()),
+        (None, _) => Ok(file(held, path, &entry, &headers)),
     }
 }
 
-fn file(lease: Lease, path: &str, entry: &Entry, headers: &HeaderMap) -> Response {
+fn file(held: Held, path: &str, entry: &Entry, headers: &HeaderMap) -> Response {
     let tag = format!("\"{:x}-{:x}\"", entry.modified_ms, entry.size);
     let mime = interpreter::guess_mime(path);
     let shown = [
@@ -149,24 +170,24 @@ fn file(lease: Lease, path: &str, entry: &Entry, headers: &HeaderMap) -> Respons
         }
         Part::Whole => {
             let length = [(header::CONTENT_LENGTH, entry.size.to_string())];
-            (shown, length, send(lease, path, 0, entry.size)).into_response()
+            (shown, length, send(held, path, 0, entry.size)).into_response()
         }
         Part::Bytes(from, to) => {
             let more = [
                 (header::CONTENT_LENGTH, (to - from).to_string()),
                 (header::CONTENT_RANGE, format!("bytes {from}-{}/{}", to - 1, entry.size)),
             ];
-            (StatusCode::PARTIAL_CONTENT, shown, more, send(lease, path, from, to - from)).into_response()
+            (StatusCode::PARTIAL_CONTENT, shown, more, send(held, path, from, to - from)).into_response()
         }
     }
 }
 
 /// A part of a file as a body. It breaks off where the sandbox does.
-fn send(lease: Lease, path: &str, offset: u64, length: u64) -> Body {
+fn send(held: Held, path: &str, offset: u64, length: u64) -> Body {
     let (writer, reader) = tokio::io::duplex(PIPE_BYTES);
     let path = path.to_owned();
     tokio::spawn(async move {
-        let sent = lease.sandbox().files().read_part(&path, offset, length, writer).await;
+        let sent = held.files().read_part(&path, offset, length, writer).await;
         if let Err(error) = sent {
             tracing::debug!("cannot {error}");
         }
@@ -182,6 +203,8 @@ pub struct Writing {
     /// Permission bits in octal, such as 755; 644 where it is absent.
     #[param(pattern = "^0?[0-7]{1,3}$")]
     mode: Option<String>,
+    /// As this context sees them: a fork has files of its own.
+    context: Option<String>,
 }
 
 /// What was written.
@@ -211,14 +234,14 @@ pub async fn write(
     Asked(writing): Asked<Writing>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let lease = place.find(&served, &visitor)?;
+    let held = place.find(&served, &visitor, writing.context.as_deref())?;
     let mode = match writing.mode.as_deref() {
         None => 0o644,
         Some(text) => permissions(text).ok_or_else(|| {
             Problem::request(format!("use {text:?} as permission bits")).hint("for example ?mode=755")
         })?,
     };
-    let size = lease.sandbox().files().write(place.path(), stream(body), mode).await?;
+    let size = held.files().write(place.path(), stream(body), mode).await?;
     let written = Written { path: place.path().to_owned(), size };
     Ok((StatusCode::CREATED, axum::Json(written)).into_response())
 }
@@ -238,6 +261,8 @@ pub struct Doing {
     mkdir: Option<String>,
     /// Move it there.
     r#move: Option<String>,
+    /// As this context sees them: a fork has files of its own.
+    context: Option<String>,
 }
 
 /// Files of a form.
@@ -266,8 +291,8 @@ pub async fn act(
     Asked(doing): Asked<Doing>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let lease = place.find(&served, &visitor)?;
-    let files = lease.sandbox().files();
+    let held = place.find(&served, &visitor, doing.context.as_deref())?;
+    let files = held.files();
     match (doing.mkdir, doing.r#move) {
         (Some(_), None) => {
             files.make_dir(place.path()).await?;
@@ -282,16 +307,25 @@ pub async fn act(
             let form = Multipart::from_request(request, &served)
                 .await
                 .map_err(|_| Problem::request("do this: it has ?mkdir, ?move=TO or the files of a form"))?;
-            upload::form(lease.sandbox().clone(), place.path(), form).await
+            upload::form(&held, place.path(), form).await
         }
         (Some(_), Some(_)) => Err(Problem::request("make and move at once")),
     }
 }
 
+/// Whose file is removed.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct Removing {
+    /// As this context sees them: a fork has files of its own.
+    context: Option<String>,
+}
+
 /// Remove a file, or a directory with all that is in it.
 #[utoipa::path(
     delete, path = "/v1/sandboxes/{sandbox}/files/{path}", tag = "files",
-    params(("sandbox" = String, Path), ("path" = String, Path, description = "Below /workspace; absolute with a second slash")),
+    params(("sandbox" = String, Path), ("path" = String, Path, description = "Below /workspace; absolute with a second slash"), Removing),
     responses(
         (status = 204, description = "It is gone"),
     )
@@ -299,10 +333,10 @@ pub async fn act(
 pub async fn delete(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Only(place): Only<Place>,
+    At(place): At<Place>,
+    Asked(removing): Asked<Removing>,
 ) -> Result<StatusCode, Problem> {
-    let lease = place.find(&served, &visitor)?;
-    let sandbox = Arc::clone(lease.sandbox());
-    sandbox.files().remove(place.path()).await?;
+    let held = place.find(&served, &visitor, removing.context.as_deref())?;
+    held.files().remove(place.path()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -32,6 +32,9 @@ pub struct Details {
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// Why exactly, where a code has several reasons: for programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// How much waits and runs, where that is why.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
@@ -52,6 +55,7 @@ impl Problem {
             code: code.to_owned(),
             detail: format!("cannot {what}"),
             hint: None,
+            reason: None,
             queue: None,
             request_id: String::new(),
             retry_after: None,
@@ -138,6 +142,9 @@ impl From<DeskError> for Problem {
         let mut problem = Problem::new(status::of(&error), error.code(), failure::without_number(&text));
         problem.0.hint = error.hint().map(|hint| hint.into_owned());
         problem.0.retry_after = error.retry_after();
+        if let DeskError::Interpreter(interpreter::Error::ForkRefused { reason, .. }) = &error {
+            problem.0.reason = Some(reason.clone());
+        }
         if let DeskError::Busy { queue, .. } = &error {
             problem.0.queue = Some(*queue);
         }

@@ -60,6 +60,7 @@ fn executing() -> Router<Served> {
         .route(&at("/contexts"), post(contexts::create).get(contexts::index))
         .route(&at("/contexts/{context}"), delete(contexts::delete))
         .route(&at("/contexts/{context}/restart"), post(contexts::restart))
+        .route(&at("/contexts/{context}/fork"), post(contexts::fork))
         .route(&at("/contexts/{context}/interrupt"), post(contexts::interrupt))
         .route(&at("/contexts/{context}/executions"), post(contexts::execute))
         .route(&at("/commands"), post(commands::create).get(commands::index))

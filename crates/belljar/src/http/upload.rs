@@ -1,6 +1,10 @@
 //! Files of a form, each streamed to its place below a directory.
 
-use super::{files::Written, problem::Problem, views::List};
+use super::{
+    files::{Held, Written},
+    problem::Problem,
+    views::List,
+};
 use axum::{
     body::Body,
     extract::{Multipart, multipart::Field},
@@ -8,13 +12,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::{TryStreamExt, stream};
-use interpreter::Sandbox;
-use std::sync::Arc;
 
 const FILES_MAX: usize = 1000;
 
 /// Writes them.
-pub async fn form(sandbox: Arc<Sandbox>, folder: &str, mut form: Multipart) -> Result<Response, Problem> {
+pub async fn form(held: &Held, folder: &str, mut form: Multipart) -> Result<Response, Problem> {
     let mut items = Vec::new();
     let broken = |error: axum::extract::multipart::MultipartError| {
         Problem::new(StatusCode::BAD_REQUEST, "body", format!("read this form: {}", error.body_text()))
@@ -29,18 +31,18 @@ pub async fn form(sandbox: Arc<Sandbox>, folder: &str, mut form: Multipart) -> R
         if name.split('/').any(|part| matches!(part, "" | "." | "..")) {
             return Err(Problem::request(format!("use {name:?} as the name of a file")));
         }
-        items.push(write(&sandbox, format!("{folder}/{name}"), field).await?);
+        items.push(write(held, format!("{folder}/{name}"), field).await?);
     }
     Ok((StatusCode::CREATED, axum::Json(List { items, next_cursor: None })).into_response())
 }
 
-async fn write(sandbox: &Sandbox, path: String, field: Field<'_>) -> Result<Written, Problem> {
+async fn write(held: &Held, path: String, field: Field<'_>) -> Result<Written, Problem> {
     let pieces = stream::try_unfold(field, |mut field| async move {
         let piece = field.chunk().await.map_err(std::io::Error::other)?;
         Ok::<_, std::io::Error>(piece.map(|piece| (piece, field)))
     });
     let source = tokio_util::io::StreamReader::new(Box::pin(pieces.into_stream()));
-    let size = sandbox.files().write(&path, source, 0o644).await?;
+    let size = held.files().write(&path, source, 0o644).await?;
     Ok(Written { path, size })
 }
 

@@ -41,6 +41,52 @@ async fn a_context_keeps_its_variables_until_it_is_restarted() {
 }
 
 #[tokio::test]
+async fn a_context_is_forked_with_its_variables_and_files() {
+    let Some(server) = Server::start(&[]) else { return };
+    let sandbox = server.sandbox().await;
+    let context = server.context(&sandbox).await;
+    let run = async |context: &str, code: &str| {
+        let (status, outcome) = server.post(&format!("{context}/executions"), json!({ "code": code })).await;
+        assert_eq!((status, &outcome["status"]), (200, &json!("ok")), "{outcome}");
+        outcome["stdout"].as_str().unwrap().to_owned()
+    };
+    run(&context, "x = [1]; open('f.txt', 'w').write('parent'); log = open('log.txt', 'w')").await;
+    let (status, forked) = server.post(&format!("{context}/fork"), json!({ "count": 2 })).await;
+    assert_eq!(status, 201, "{forked}");
+    assert_eq!(forked["report"]["files"][0], json!({ "path": "/workspace/log.txt", "writable": true }));
+    let ids: Vec<&str> =
+        forked["contexts"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
+    for id in &ids {
+        let fork = format!("{sandbox}/contexts/{id}");
+        assert_eq!(
+            run(&fork, &format!("x.append('{id}'); open('f.txt', 'w').write('{id}'); print(len(x))")).await,
+            "2\n"
+        );
+        let url = format!("{sandbox}/files/f.txt?context={id}");
+        let read = server.request(Method::GET, &url).send().await.unwrap();
+        assert_eq!(read.text().await.unwrap(), **id);
+    }
+    assert_eq!(run(&context, "print(x, open('f.txt').read())").await, "[1] parent\n");
+    run(&context, "import threading; done = threading.Event(); threading.Thread(target=done.wait).start()")
+        .await;
+    let (status, problem) = server.post(&format!("{context}/fork"), json!({})).await;
+    let told = (status, problem["code"].as_str(), problem["reason"].as_str());
+    assert_eq!(told, (409, Some("fork_refused"), Some("threads")), "{problem}");
+    for body in [json!({ "count": 0 }), json!({ "count": 65 })] {
+        assert_eq!(server.post(&format!("{context}/fork"), body).await.0, 400);
+    }
+    assert_eq!(server.delete(&format!("{sandbox}/contexts/{}", ids[0])).await.0, 204);
+    let read = server
+        .request(Method::GET, &format!("{sandbox}/files/f.txt?context={}", ids[0]))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(read.status(), 404);
+    server.delete(&sandbox).await;
+    server.idle().await;
+}
+
+#[tokio::test]
 async fn sandboxes_are_listed_changed_and_expire() {
     let Some(server) = Server::start(&["--sandboxes", "3"]) else { return };
     let mut ids = Vec::new();

@@ -191,7 +191,10 @@ fn names(args: &ServeArgs, place: SocketAddr) -> Vec<String> {
         SocketAddr::V4(place) => place.ip().to_string(),
         SocketAddr::V6(place) => format!("[{}]", place.ip()),
     };
-    args.allow_host.iter().map(|name| name.to_ascii_lowercase()).chain([own]).collect()
+    // Clients of E2B that know a domain alone ask the control plane at `api.DOMAIN`.
+    let domain = args.e2b_domain.iter().map(|domain| format!("api.{}", http::without_port(domain)));
+    let given = args.allow_host.iter().cloned().chain(domain);
+    given.map(|name| name.to_ascii_lowercase()).chain([own]).collect()
 }
 
 async fn open_desk(args: &ServeArgs, site: &Site, room: &SandboxRequest, policy: Arc<Policy>) -> Done<Desk> {

@@ -87,7 +87,8 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name).map(|value| value.to_str().unwrap_or("?"))
 }
 
-fn without_port(host: &str) -> &str {
+/// A host without the port that may follow its name.
+pub fn without_port(host: &str) -> &str {
     let end = host.rfind(']').map_or(0, |at| at + 1);
     match host[end..].find(':') {
         Some(at) => &host[..end + at],

@@ -34,7 +34,7 @@ mod upload;
 mod views;
 
 pub use doors::Doors;
-pub use gate::Gate;
+pub use gate::{Gate, without_port};
 pub use listen::{Bounds, bind, listen};
 pub use mcp::Mcp;
 pub use models::Models;

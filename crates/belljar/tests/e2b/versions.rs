@@ -2,36 +2,35 @@
 
 use crate::lab;
 
-macro_rules! python {
-    ($module:ident = $version:literal: $($test:ident)*) => {
-        mod $module {
+macro_rules! versions {
+    ($run:ident: $($module:ident = $version:literal: $($test:ident)*;)*) => {
+        $(mod $module {
             $(
                 #[test]
                 fn $test() {
-                    super::lab::python($version, concat!("test_", stringify!($test)));
+                    super::lab::$run($version, stringify!($test));
                 }
             )*
-        }
+        })*
     };
 }
 
-macro_rules! javascript {
-    ($module:ident = $version:literal: $($test:ident)*) => {
-        mod $module {
-            $(
-                #[test]
-                fn $test() {
-                    super::lab::javascript($version, stringify!($test));
-                }
-            )*
-        }
-    };
+versions! { python:
+    python_2_63 = "2.63": sandboxes commands files code ports pauses rough;
+    python_2_46 = "2.46": sandboxes commands files code ports pauses;
+    python_2_25 = "2.25": commands files ports;
 }
-
-python!(python_2_63 = "2.63": sandboxes commands files code ports pauses rough);
-python!(python_2_46 = "2.46": sandboxes commands files code ports pauses);
 // They ask for code at `49999-ID.DOMAIN` alone, whatever address they are told; so do most of their other tests.
-python!(python_2_25 = "2.25": commands files ports);
-javascript!(javascript_2_51 = "2.51": sandboxes commands files code);
-javascript!(javascript_2_45 = "2.45": sandboxes commands files code);
-javascript!(javascript_2_20 = "2.20": commands files);
+versions! { python_by_domain:
+    python_2_25_by_domain = "2.25": sandboxes code;
+    python_2_63_by_domain = "2.63": code;
+}
+versions! { javascript:
+    javascript_2_51 = "2.51": sandboxes commands files code;
+    javascript_2_45 = "2.45": sandboxes commands files code;
+    javascript_2_20 = "2.20": commands files;
+}
+versions! { javascript_by_domain:
+    javascript_2_20_by_domain = "2.20": sandboxes code;
+    javascript_2_51_by_domain = "2.51": code;
+}

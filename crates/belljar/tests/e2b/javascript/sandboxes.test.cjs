@@ -56,9 +56,13 @@ test('a port inside is reached from outside', async (t) => {
   const sandbox = await create(t);
   await sandbox.commands.run('mkdir -p www && echo hello > www/index.html');
   await sandbox.commands.run('cd www && python3 -m http.server 8000 --bind 127.0.0.1', { background: true });
-  assert.ok(sandbox.getHost(8000).startsWith(`8000-${sandbox.sandboxId}.localhost:`));
+  const domain = process.env.E2B_DOMAIN ?? `localhost:${new URL(process.env.E2B_API_URL).port}`;
+  assert.equal(sandbox.getHost(8000), `8000-${sandbox.sandboxId}.${domain}`);
   const headers = { 'E2b-Sandbox-Id': sandbox.sandboxId, 'E2b-Sandbox-Port': '8000' };
-  const ask = () => fetch(`${process.env.E2B_SANDBOX_URL}/index.html`, { headers });
+  const ask = () =>
+    process.env.E2B_DOMAIN
+      ? fetch(`https://${sandbox.getHost(8000)}/index.html`)
+      : fetch(`${process.env.E2B_SANDBOX_URL}/index.html`, { headers });
   await until(async () => (await ask()).ok);
   assert.equal(await (await ask()).text(), 'hello\n');
 });

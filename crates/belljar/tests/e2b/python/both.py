@@ -5,6 +5,10 @@ import os
 import sys
 import unittest
 
+import names
+
+names.install()
+
 import e2b
 import e2b_code_interpreter
 from e2b_code_interpreter import AsyncSandbox, Sandbox

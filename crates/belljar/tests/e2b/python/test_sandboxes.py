@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import os
 import unittest
 import uuid
 
@@ -127,7 +128,8 @@ class Sandboxes:
     async def test_hosts_of_ports(self):
         sandbox = await self.create()
         host = sandbox.get_host(3000)
-        self.assertTrue(host.startswith(f"3000-{sandbox.sandbox_id}.localhost:"), host)
+        domain = os.environ.get("E2B_DOMAIN") or f"localhost:{os.environ['E2B_API_URL'].rsplit(':')[-1]}"
+        self.assertEqual(host, f"3000-{sandbox.sandbox_id}.{domain}")
 
     async def test_many_at_once(self):
         async def one(at):

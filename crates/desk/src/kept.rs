@@ -1,7 +1,7 @@
 //! A sandbox that is kept between requests, with its contexts: until it is deleted, or nobody used it for its time to
 //! live, or the moment comes that its caller named.
 
-use crate::{DeskError, attached::AllAttached, queue::Permit};
+use crate::{Checkpoint, DeskError, attached::AllAttached, queue::Permit};
 use chrono::{DateTime, TimeDelta, Utc};
 use interpreter::{Caller, Context, ContextRequest, ForkRequest, Forked, Sandbox};
 use protocol::{ContextId, Language, SandboxId};
@@ -20,9 +20,9 @@ const CONTEXTS_MAX: usize = 128;
 
 /// What a context was asked to be, so that it can be made again.
 #[derive(Clone)]
-struct Room {
-    context: Arc<Context>,
-    request: ContextRequest,
+pub(crate) struct Room {
+    pub context: Arc<Context>,
+    pub request: ContextRequest,
 }
 
 /// The context of a language for code that names none, where there is one yet. Whoever runs code there holds the lock.
@@ -36,6 +36,7 @@ pub struct Kept {
     /// When it was made.
     pub created_at: DateTime<Utc>,
     contexts: Mutex<BTreeMap<ContextId, Room>>,
+    checkpoints: Mutex<Vec<Checkpoint>>,
     usual: Mutex<HashMap<Language, Usual>>,
     /// What the edge that made it keeps with it.
     edge: OnceLock<Arc<dyn Any + Send + Sync>>,
@@ -90,6 +91,7 @@ impl Kept {
             template,
             created_at: Utc::now(),
             contexts: Mutex::default(),
+            checkpoints: Mutex::default(),
             usual: Mutex::default(),
             edge: OnceLock::new(),
             attached: AllAttached::default(),
@@ -103,7 +105,17 @@ impl Kept {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn contexts_now(&self) -> MutexGuard<'_, BTreeMap<ContextId, Room>> {
+    pub(crate) fn checkpoints_now(&self) -> MutexGuard<'_, Vec<Checkpoint>> {
+        self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a context was asked to be.
+    pub(crate) fn request_of(&self, id: &ContextId) -> Result<ContextRequest, DeskError> {
+        let request = self.contexts_now().get(id).map(|room| room.request.clone());
+        request.ok_or_else(|| DeskError::NotFound { what: format!("the context {id}") })
+    }
+
+    pub(crate) fn contexts_now(&self) -> MutexGuard<'_, BTreeMap<ContextId, Room>> {
         self.contexts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -363,6 +375,7 @@ impl Kept {
     /// # Errors
     /// When there is none of that id.
     pub fn delete_context(&self, id: &ContextId) -> Result<(), DeskError> {
+        self.checkpoints_now().retain(|checkpoint| checkpoint.of != *id);
         let removed = self.contexts_now().remove(id);
         let room = removed.ok_or_else(|| DeskError::NotFound { what: format!("the context {id}") })?;
         room.context.kill();
@@ -374,8 +387,7 @@ impl Kept {
     /// # Errors
     /// When there is none of that id, or the sandbox is gone.
     pub async fn restart_context(&self, id: &ContextId) -> Result<Arc<Context>, DeskError> {
-        let request = self.contexts_now().get(id).map(|room| room.request.clone());
-        let request = request.ok_or_else(|| DeskError::NotFound { what: format!("the context {id}") })?;
+        let request = self.request_of(id)?;
         self.delete_context(id)?;
         self.create_context(request).await
     }
@@ -384,6 +396,7 @@ impl Kept {
     pub(crate) async fn destroy(&self) {
         self.sandbox.destroy().await;
         self.contexts_now().clear();
+        self.checkpoints_now().clear();
     }
 }
 

@@ -1,4 +1,4 @@
-//! Ids of sandboxes, contexts, executions and answers: a prefix and 128 bits in hexadecimal.
+//! Ids of sandboxes, contexts, checkpoints, executions and answers: a prefix and 128 bits in hexadecimal.
 //!
 //! The bits come from the caller; this file only formats and checks them.
 
@@ -79,6 +79,11 @@ id!(
     /// A live interpreter in a sandbox: `ctx_…`.
     ContextId,
     "ctx_"
+);
+id!(
+    /// A state of a context to go back to: `chk_…`.
+    CheckpointId,
+    "chk_"
 );
 id!(
     /// One run of code or of a command: `exe_…`.

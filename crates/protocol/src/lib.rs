@@ -20,7 +20,7 @@ pub mod zygote;
 pub use answer::{AgentEvent, Answer, AnswerError, AnswerStatus, CodeRun, Stop, Tokens, Turn};
 pub use event::{Event, EventKind};
 pub use fork::{ForkRefusal, ForkReport, OpenFile};
-pub use id::{AnswerId, ContextId, ExecutionId, IdError, SandboxId};
+pub use id::{AnswerId, CheckpointId, ContextId, ExecutionId, IdError, SandboxId};
 pub use isolation::{Isolation, Level, Require, Strength, UnknownRequire, Wall};
 pub use language::{Language, UnknownLanguage};
 pub use limits::{Limits, LimitsError, parse_size};

@@ -92,7 +92,8 @@ pub async fn index(
     Ok(axum::Json(List { items, next_cursor: None }).into_response())
 }
 
-fn ids(sandbox: &str, context: &str) -> Result<(SandboxId, ContextId), Problem> {
+/// Both ids.
+pub fn ids(sandbox: &str, context: &str) -> Result<(SandboxId, ContextId), Problem> {
     Ok((id(sandbox)?, id(context)?))
 }
 

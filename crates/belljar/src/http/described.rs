@@ -3,7 +3,7 @@
 
 use super::problem::Details;
 use axum::http::StatusCode;
-use protocol::{ContextId, ExecutionId, SandboxId};
+use protocol::{CheckpointId, ContextId, ExecutionId, SandboxId};
 use utoipa::{
     Modify, PartialSchema,
     openapi::{
@@ -17,9 +17,10 @@ use utoipa::{
 /// The longest idempotency key.
 const ONCE_CHARS_MAX: usize = 255;
 /// Ids, and what they begin with.
-const IDS: [(&str, &str); 3] = [
+const IDS: [(&str, &str); 4] = [
     ("SandboxId", SandboxId::PREFIX),
     ("ContextId", ContextId::PREFIX),
+    ("CheckpointId", CheckpointId::PREFIX),
     ("ExecutionId", ExecutionId::PREFIX),
 ];
 /// Bodies of which nothing must be there.

@@ -5,6 +5,7 @@ mod answers;
 mod archive;
 pub mod body;
 pub mod callers;
+mod checkpoints;
 mod commands;
 mod contexts;
 mod described;

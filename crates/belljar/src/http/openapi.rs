@@ -1,8 +1,8 @@
 //! The description of this interface, which `/openapi.json` serves and `/docs` shows.
 
 use super::{
-    answers, commands, contexts, described::Everywhere, executions, files, health, journal, metrics,
-    sandboxes,
+    answers, checkpoints, commands, contexts, described::Everywhere, executions, files, health, journal,
+    metrics, sandboxes,
 };
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -23,6 +23,7 @@ use utoipa::{
         executions::create, executions::get, executions::delete,
         sandboxes::create, sandboxes::index, sandboxes::get, sandboxes::change, sandboxes::delete, sandboxes::metrics,
         contexts::create, contexts::index, contexts::delete, contexts::restart, contexts::fork, contexts::interrupt, contexts::execute,
+        checkpoints::create, checkpoints::index, checkpoints::delete, checkpoints::rollback,
         commands::create, commands::index, commands::get, commands::delete, commands::write, commands::signal,
         files::read, files::write, files::act, files::delete,
         journal::executions, journal::execution, journal::answers, journal::answer,

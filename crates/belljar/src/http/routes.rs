@@ -1,8 +1,8 @@
 //! Which address leads to which function, and what every request passes on its way there.
 
 use super::{
-    answers, callers, commands, contexts, docs, executions, files, gate, health, journal, mcp, metrics,
-    openapi, problem::Problem, request_id, sandboxes, served::Served, upload,
+    answers, callers, checkpoints, commands, contexts, docs, executions, files, gate, health, journal, mcp,
+    metrics, openapi, problem::Problem, request_id, sandboxes, served::Served, upload,
 };
 use crate::e2b::{self, Front};
 use axum::{
@@ -61,6 +61,9 @@ fn executing() -> Router<Served> {
         .route(&at("/contexts/{context}"), delete(contexts::delete))
         .route(&at("/contexts/{context}/restart"), post(contexts::restart))
         .route(&at("/contexts/{context}/fork"), post(contexts::fork))
+        .route(&at("/contexts/{context}/checkpoints"), post(checkpoints::create).get(checkpoints::index))
+        .route(&at("/contexts/{context}/checkpoints/{checkpoint}"), delete(checkpoints::delete))
+        .route(&at("/contexts/{context}/rollback"), post(checkpoints::rollback))
         .route(&at("/contexts/{context}/interrupt"), post(contexts::interrupt))
         .route(&at("/contexts/{context}/executions"), post(contexts::execute))
         .route(&at("/commands"), post(commands::create).get(commands::index))

@@ -87,6 +87,45 @@ async fn a_context_is_forked_with_its_variables_and_files() {
 }
 
 #[tokio::test]
+async fn a_context_goes_back_to_a_checkpoint() {
+    let Some(server) = Server::start(&[]) else { return };
+    let sandbox = server.sandbox().await;
+    let mut context = server.context(&sandbox).await;
+    let run = async |context: &str, code: &str| {
+        let (status, outcome) = server.post(&format!("{context}/executions"), json!({ "code": code })).await;
+        assert_eq!(status, 200, "{outcome}");
+        outcome["stdout"].as_str().unwrap().to_owned()
+    };
+    run(&context, "import random; x = [1]; open('f.txt', 'w').write('one')").await;
+    let (status, made) = server.post(&format!("{context}/checkpoints"), json!({})).await;
+    assert_eq!(status, 201, "{made}");
+    let draw = "print(random.random())";
+    let drawn = run(&context, draw).await;
+    // Twice: a checkpoint stays.
+    for _ in 0..2 {
+        run(&context, "x.append(2); open('f.txt', 'w').write('two'); 1 / 0").await;
+        assert_eq!(run(&context, "print(x, open('f.txt').read())").await, "[1, 2] two\n");
+        let back = json!({ "checkpoint": made["id"] });
+        let (status, went_on) = server.post(&format!("{context}/rollback"), back.clone()).await;
+        assert_eq!(status, 201, "{went_on}");
+        assert_eq!(server.post(&format!("{context}/rollback"), back).await.0, 404, "it has ended");
+        context = format!("{sandbox}/contexts/{}", text(&went_on, "id"));
+        assert_eq!(run(&context, "print(x, open('f.txt').read())").await, "[1] one\n");
+        assert_eq!(run(&context, draw).await, drawn);
+    }
+    let (_, listed) = server.get(&format!("{context}/checkpoints")).await;
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1, "{listed}");
+    assert_eq!(listed["items"][0]["id"], made["id"]);
+    let checkpoint = format!("{context}/checkpoints/{}", text(&made, "id"));
+    assert_eq!(server.delete(&checkpoint).await.0, 204);
+    assert_eq!(server.delete(&checkpoint).await.0, 404);
+    let (status, _) = server.post(&format!("{context}/rollback"), json!({ "checkpoint": made["id"] })).await;
+    assert_eq!(status, 404);
+    server.delete(&sandbox).await;
+    server.idle().await;
+}
+
+#[tokio::test]
 async fn sandboxes_are_listed_changed_and_expire() {
     let Some(server) = Server::start(&["--sandboxes", "3"]) else { return };
     let mut ids = Vec::new();

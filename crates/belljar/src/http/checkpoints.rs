@@ -1,0 +1,130 @@
+//! Checkpoints of contexts: states to go back to.
+
+use super::{
+    address::Only,
+    body::Json,
+    contexts::ids,
+    problem::Problem,
+    served::{Served, id},
+    views::{ContextView, List},
+};
+use axum::{
+    Extension,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use chrono::{DateTime, Utc};
+use desk::{Checkpoint, Scope, Visitor};
+use protocol::{CheckpointId, ContextId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A checkpoint.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(title = "Checkpoint", as = Checkpoint)]
+pub struct CheckpointView {
+    /// Its id.
+    id: CheckpointId,
+    /// Of which context.
+    context: ContextId,
+    /// When it was made.
+    created_at: DateTime<Utc>,
+}
+
+impl From<&Checkpoint> for CheckpointView {
+    fn from(checkpoint: &Checkpoint) -> CheckpointView {
+        CheckpointView {
+            id: checkpoint.id.clone(),
+            context: checkpoint.of.clone(),
+            created_at: checkpoint.created_at,
+        }
+    }
+}
+
+/// Keep the state of a context as it is now: its variables, and its files.
+#[utoipa::path(
+    post, path = "/v1/sandboxes/{sandbox}/contexts/{context}/checkpoints", tag = "checkpoints",
+    params(("sandbox" = String, Path), ("context" = String, Path)),
+    responses(
+        (status = 201, description = "It is there", body = CheckpointView),
+    )
+)]
+pub async fn create(
+    State(served): State<Served>,
+    Extension(visitor): Extension<Visitor>,
+    Only((sandbox, context)): Only<(String, String)>,
+) -> Result<Response, Problem> {
+    visitor.check(Scope::Execute)?;
+    let (sandbox, context) = ids(&sandbox, &context)?;
+    let made = served.desk.sandbox(&visitor, &sandbox)?.checkpoint(&context).await?;
+    Ok((StatusCode::CREATED, axum::Json(CheckpointView::from(&made))).into_response())
+}
+
+/// The checkpoints of a context, the oldest first.
+#[utoipa::path(
+    get, path = "/v1/sandboxes/{sandbox}/contexts/{context}/checkpoints", tag = "checkpoints",
+    params(("sandbox" = String, Path), ("context" = String, Path)),
+    responses(
+        (status = 200, description = "All of them", body = List<CheckpointView>),
+    )
+)]
+pub async fn index(
+    State(served): State<Served>,
+    Extension(visitor): Extension<Visitor>,
+    Only((sandbox, context)): Only<(String, String)>,
+) -> Result<Response, Problem> {
+    visitor.check(Scope::Execute)?;
+    let (sandbox, context) = ids(&sandbox, &context)?;
+    let all = served.desk.look_at_sandbox(&visitor, &sandbox)?.checkpoints(&context)?;
+    let items: Vec<CheckpointView> = all.iter().map(CheckpointView::from).collect();
+    Ok(axum::Json(List { items, next_cursor: None }).into_response())
+}
+
+/// Forget a checkpoint.
+#[utoipa::path(
+    delete, path = "/v1/sandboxes/{sandbox}/contexts/{context}/checkpoints/{checkpoint}", tag = "checkpoints",
+    params(("sandbox" = String, Path), ("context" = String, Path), ("checkpoint" = String, Path)),
+    responses(
+        (status = 204, description = "It is gone"),
+    )
+)]
+pub async fn delete(
+    State(served): State<Served>,
+    Extension(visitor): Extension<Visitor>,
+    Only((sandbox, context, checkpoint)): Only<(String, String, String)>,
+) -> Result<StatusCode, Problem> {
+    visitor.check(Scope::Execute)?;
+    let (sandbox, context) = ids(&sandbox, &context)?;
+    served.desk.sandbox(&visitor, &sandbox)?.delete_checkpoint(&context, &id(&checkpoint)?)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// To what a context goes back.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RollbackBody {
+    /// A checkpoint of it.
+    checkpoint: CheckpointId,
+}
+
+/// Put a context in the place of this one, which ends, with the variables and files of a checkpoint. It has another id; the
+/// checkpoints are its own then.
+#[utoipa::path(
+    post, path = "/v1/sandboxes/{sandbox}/contexts/{context}/rollback", tag = "checkpoints", request_body = RollbackBody,
+    params(("sandbox" = String, Path), ("context" = String, Path)),
+    responses(
+        (status = 201, description = "The context that goes on", body = ContextView),
+    )
+)]
+pub async fn rollback(
+    State(served): State<Served>,
+    Extension(visitor): Extension<Visitor>,
+    Only((sandbox, context)): Only<(String, String)>,
+    Json { value, .. }: Json<RollbackBody>,
+) -> Result<Response, Problem> {
+    visitor.check(Scope::Execute)?;
+    let (sandbox, context) = ids(&sandbox, &context)?;
+    let went_on = served.desk.sandbox(&visitor, &sandbox)?.rollback(&context, &value.checkpoint).await?;
+    Ok((StatusCode::CREATED, axum::Json(ContextView::from(&*went_on))).into_response())
+}

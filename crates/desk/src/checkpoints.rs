@@ -1,0 +1,91 @@
+//! Checkpoints: forks of a context that run nothing and wait. Going back to one forks it once more, so that it stays.
+
+use crate::{
+    DeskError,
+    kept::{Kept, Room},
+};
+use chrono::{DateTime, Utc};
+use interpreter::{Context, ForkRequest};
+use protocol::{CheckpointId, ContextId};
+use std::sync::Arc;
+
+/// Checkpoints of one sandbox at most.
+const CHECKPOINTS_MAX: usize = 64;
+/// What is gone back to goes on as it would have.
+const AS_IT_IS: ForkRequest = ForkRequest { count: 1, same_random: true };
+
+/// A state of a context to go back to.
+#[derive(Debug, Clone)]
+pub struct Checkpoint {
+    /// Its id.
+    pub id: CheckpointId,
+    /// Of which context.
+    pub of: ContextId,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    context: Arc<Context>,
+}
+
+impl Kept {
+    /// Keeps the state of a context as it is now, with its files.
+    ///
+    /// # Errors
+    /// When there are too many, and as for [`Context::fork`].
+    pub async fn checkpoint(&self, id: &ContextId) -> Result<Checkpoint, DeskError> {
+        let context = self.context(id)?;
+        if self.checkpoints_now().len() >= CHECKPOINTS_MAX {
+            let what = format!("make another checkpoint: {} has {CHECKPOINTS_MAX} already", self.id());
+            return Err(DeskError::Conflict { what });
+        }
+        let context = context.fork(AS_IT_IS).await?.contexts.remove(0);
+        let id_of = CheckpointId::from_bits(interpreter::random_bits());
+        let made = Checkpoint { id: id_of, of: id.clone(), created_at: Utc::now(), context };
+        self.checkpoints_now().push(made.clone());
+        Ok(made)
+    }
+
+    /// Those of a context, the oldest first.
+    ///
+    /// # Errors
+    /// When there is no context of that id.
+    pub fn checkpoints(&self, id: &ContextId) -> Result<Vec<Checkpoint>, DeskError> {
+        self.context(id)?;
+        let mut all = self.checkpoints_now();
+        all.retain(|checkpoint| checkpoint.context.is_alive());
+        Ok(all.iter().filter(|checkpoint| checkpoint.of == *id).cloned().collect())
+    }
+
+    /// Forgets one.
+    ///
+    /// # Errors
+    /// When there is none of that id.
+    pub fn delete_checkpoint(&self, of: &ContextId, id: &CheckpointId) -> Result<(), DeskError> {
+        let found = self.find(of, id)?;
+        self.checkpoints_now().retain(|checkpoint| checkpoint.id != found.id);
+        found.context.kill();
+        Ok(())
+    }
+
+    /// A new context in the place of this one, which ends, with the state that the checkpoint has. The checkpoints are those of
+    /// the new one then.
+    ///
+    /// # Errors
+    /// When there is none of that id, and as for [`Context::fork`].
+    pub async fn rollback(&self, of: &ContextId, id: &CheckpointId) -> Result<Arc<Context>, DeskError> {
+        let found = self.find(of, id)?;
+        let request = self.request_of(of)?;
+        let context = found.context.fork(AS_IT_IS).await?.contexts.remove(0);
+        for checkpoint in self.checkpoints_now().iter_mut().filter(|checkpoint| checkpoint.of == *of) {
+            checkpoint.of = context.id().clone();
+        }
+        self.delete_context(of)?;
+        self.contexts_now().insert(context.id().clone(), Room { context: context.clone(), request });
+        Ok(context)
+    }
+
+    fn find(&self, of: &ContextId, id: &CheckpointId) -> Result<Checkpoint, DeskError> {
+        let all = self.checkpoints_now();
+        let found = all.iter().find(|checkpoint| checkpoint.id == *id && checkpoint.of == *of);
+        found.cloned().ok_or_else(|| DeskError::NotFound { what: format!("the checkpoint {id}") })
+    }
+}

@@ -5,14 +5,12 @@ use crate::{
     kept::{Kept, Room},
 };
 use chrono::{DateTime, Utc};
-use interpreter::{Context, ForkRequest};
+use interpreter::Context;
 use protocol::{CheckpointId, ContextId};
 use std::sync::Arc;
 
 /// Checkpoints of one sandbox at most.
 const CHECKPOINTS_MAX: usize = 64;
-/// What is gone back to goes on as it would have.
-const AS_IT_IS: ForkRequest = ForkRequest { count: 1, same_random: true };
 
 /// A state of a context to go back to.
 #[derive(Debug, Clone)]
@@ -37,7 +35,7 @@ impl Kept {
             let what = format!("make another checkpoint: {} has {CHECKPOINTS_MAX} already", self.id());
             return Err(DeskError::Conflict { what });
         }
-        let context = context.fork(AS_IT_IS).await?.contexts.remove(0);
+        let context = context.save().await?;
         let id_of = CheckpointId::from_bits(interpreter::random_bits());
         let made = Checkpoint { id: id_of, of: id.clone(), created_at: Utc::now(), context };
         self.checkpoints_now().push(made.clone());
@@ -74,7 +72,7 @@ impl Kept {
     pub async fn rollback(&self, of: &ContextId, id: &CheckpointId) -> Result<Arc<Context>, DeskError> {
         let found = self.find(of, id)?;
         let request = self.request_of(of)?;
-        let context = found.context.fork(AS_IT_IS).await?.contexts.remove(0);
+        let context = found.context.save().await?;
         for checkpoint in self.checkpoints_now().iter_mut().filter(|checkpoint| checkpoint.of == *of) {
             checkpoint.of = context.id().clone();
         }

@@ -65,7 +65,7 @@ def main():
         (work / "pyproject.toml").write_text(PROJECT)
         constraints = work / "full.txt"
         constraints.write_text("\n".join(HELD_BACK) + "\n")
-        for name in ["full", "code-interpreter", "data", "python"]:
+        for name in ["full", "code-interpreter", "data", "python", "jupyter"]:
             requirements = tomllib.loads((HERE / f"{name}.toml").read_text())["requirements"]
             text, names = compile(work, requirements, "-c", str(constraints))
             if name == "full":

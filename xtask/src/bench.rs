@@ -5,27 +5,25 @@
 
 mod canned;
 mod e2b;
-mod host;
 mod markdown;
 mod one_shot;
 mod options;
 mod serve;
-mod table;
 mod walls;
 
 pub use e2b::run as e2b;
 pub use serve::run as serve;
 pub use walls::run as walls;
 
-use crate::command::{cargo, run as run_command, shown, target_dir};
-use anyhow::{Context, Result, bail};
+use crate::command::{cargo, program, run as run_command, shown, target_dir};
+use anyhow::{Context, Result, anyhow, bail};
+use measure::Row;
 use options::{Options, Place, parse};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use table::Row;
 
 /// Runs all rows, prints the table; `--json [FILE]` gives it as JSON too, `--check` fails when a target is missed.
 pub fn run(words: &[&str]) -> Result<()> {
@@ -41,12 +39,26 @@ pub fn run(words: &[&str]) -> Result<()> {
 
 /// Prints the table; where the options ask for that, a target that is missed is a failure.
 fn judge(rows: &[Row], options: &Options) -> Result<()> {
-    show(rows, &host::describe(), options)?;
+    show(rows, &describe(), options)?;
     let missed: Vec<&str> = rows.iter().filter(|row| !row.is_met()).map(|row| row.name.as_str()).collect();
     match options.check && !missed.is_empty() {
         true => bail!("targets missed: {}", missed.join("; ")),
         false => Ok(()),
     }
+}
+
+/// The machine, and what was built with what of which commit.
+fn describe() -> BTreeMap<&'static str, String> {
+    let mut host = measure::describe();
+    let said = |mut command: Command| {
+        let output = command.stdin(Stdio::null()).output().ok()?;
+        Some(String::from_utf8_lossy(&output.stdout).lines().next()?.to_owned())
+    };
+    let commit = program("git", &["describe", "--always", "--dirty"]);
+    for (name, command) in [("rustc", program("rustc", &["--version"])), ("commit", commit)] {
+        host.insert(name, said(command).unwrap_or_else(|| "unknown".to_owned()));
+    }
+    host
 }
 
 fn data_dir(target: &Path) -> PathBuf {
@@ -55,11 +67,11 @@ fn data_dir(target: &Path) -> PathBuf {
 
 /// Prints the table for people, and gives it to programs where they want it.
 fn show(rows: &[Row], host: &BTreeMap<&str, String>, options: &Options) -> Result<()> {
-    print!("{}", table::render(rows));
+    print!("{}", measure::render(rows, |_, words| words.to_owned()));
     for (name, value) in host {
         println!("{name}: {value}");
     }
-    let json = json!({ "host": host, "rows": table::to_json(rows) });
+    let json = json!({ "host": host, "rows": measure::to_json(rows) });
     let text = serde_json::to_string_pretty(&json)? + "\n";
     match options.json {
         None => {}
@@ -77,7 +89,7 @@ fn in_process(package: &str, bench: &str, data_dir: &Path) -> Command {
 }
 
 fn rows(command: Command) -> Result<Vec<Row>> {
-    json_lines(command)?.iter().map(|line| Row::from_json(line)).collect()
+    json_lines(command)?.iter().map(|line| Row::from_json(line).map_err(|why| anyhow!(why))).collect()
 }
 
 /// Runs a bench program; gives the lines of JSON that it prints.

@@ -1,6 +1,6 @@
 //! Rows of several walls as a table for the docs: one line for each thing measured, one column for each wall.
 
-use super::table::{Row, Side, quantile};
+use measure::{Row, Side, quantile};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 

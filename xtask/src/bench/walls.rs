@@ -3,12 +3,12 @@
 //! An engine is started for the run where none is named. What is measured, and how, is the bench program's.
 
 use super::options::{Place, parse};
-use super::table::Row;
-use super::{data_dir, host, in_process, json_lines, markdown, show};
+use super::{data_dir, describe, in_process, json_lines, markdown, show};
 use crate::command::target_dir;
 use crate::marked;
 use crate::test::dockerd::{self, Dockerd};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
+use measure::Row;
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -39,9 +39,9 @@ pub fn run(words: &[&str]) -> Result<()> {
             None => command.env_remove(name),
         };
     }
-    let load = host::load();
+    let load = measure::load();
     let (rows, left_out) = read(&json_lines(command)?)?;
-    let mut host = host::describe();
+    let mut host = describe();
     host.insert("load before", load);
     show(&rows, &host, &options)?;
     for line in &left_out {
@@ -66,7 +66,7 @@ fn read(lines: &[String]) -> Result<(Vec<Row>, Vec<String>)> {
         let value: Value = serde_json::from_str(line).with_context(|| format!("read the row {line}"))?;
         match (value["wall"].as_str(), value["left_out"].as_str()) {
             (Some(wall), Some(why)) => left_out.push(format!("{wall}: {why}")),
-            _ => rows.push(Row::from_json(line)?),
+            _ => rows.push(Row::from_json(line).map_err(|why| anyhow!(why))?),
         }
     }
     Ok((rows, left_out))

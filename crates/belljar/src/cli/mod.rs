@@ -1,6 +1,7 @@
 //! The command line: one file for each command, and what they share.
 
 mod ask;
+mod bench;
 mod code;
 mod complete;
 mod config;
@@ -55,6 +56,7 @@ enum Command {
     Key(Box<key::KeyArgs>),
     E2b(e2b::E2bArgs),
     Doctor(doctor::DoctorArgs),
+    Bench(bench::BenchArgs),
     Log(log::LogArgs),
     Template(template::TemplateArgs),
     Policy(policy::PolicyArgs),
@@ -71,6 +73,7 @@ impl Command {
             Command::E2b(args) => args.json(),
             Command::Repl(_) | Command::Mcp(_) | Command::Serve(_) => false,
             Command::Doctor(args) => args.json,
+            Command::Bench(args) => args.json,
             Command::Log(args) => args.json(),
             Command::Template(args) => args.json(),
             Command::Policy(args) => args.json(),
@@ -104,6 +107,7 @@ fn carry_out(cli: Cli) -> Done {
         Command::Key(args) => key::key(&args, &site),
         Command::E2b(args) => e2b::e2b(&args),
         Command::Doctor(args) => doctor::doctor(&args, &site),
+        Command::Bench(args) => bench::bench(&args, &site),
         Command::Log(args) => log::log(&args, &site),
         Command::Template(args) => template::template(&args, &site),
         Command::Policy(args) => policy::policy(&args, &site),

@@ -226,7 +226,7 @@ async fn open_desk(args: &ServeArgs, site: &Site, room: &SandboxRequest, policy:
 }
 
 /// Lets this process have as many descriptors as it may; gives back how many connections fit.
-fn raise_descriptors() -> usize {
+pub fn raise_descriptors() -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });

@@ -6,7 +6,6 @@
 #[path = "../../tests/shared/containers.rs"]
 mod containers;
 mod memory;
-mod peer;
 mod plain;
 mod row;
 mod scene;
@@ -18,6 +17,7 @@ mod walls;
 use row::{Goal, Head, Measured, Pair};
 use scene::Scene;
 use std::path::Path;
+use std::process::Command;
 
 const SMALL: &str = "print(2+2)";
 const SMALL_PRINTS: &str = "4\n";
@@ -68,17 +68,22 @@ fn main() {
     }
 }
 
+/// Wall time in milliseconds of a bare Python that runs this code.
+fn python(python: &Path, code: &str, prints: &str) -> Result<f64, String> {
+    measure::program(Command::new(python).args(["-c", code]), prints)
+}
+
 /// A sandbox and a context of their own from a warm zygote, request to outcome, against a bare `python3`.
 async fn fresh() -> Measured {
     let scene = Scene::open("native", "python")?;
     for _ in 0..WARM_UP {
         scene.fresh(SMALL, SMALL_PRINTS).await?;
     }
-    let python = Path::new("/usr/bin/python3");
+    let bare = Path::new("/usr/bin/python3");
     let mut pair = Pair::against("/usr/bin/python3 -c");
     for _ in 0..FRESH_ROUNDS {
         pair.ours(scene.fresh(SMALL, SMALL_PRINTS).await);
-        pair.peers(peer::python(python, SMALL, SMALL_PRINTS));
+        pair.peers(python(bare, SMALL, SMALL_PRINTS));
     }
     Ok(pair)
 }
@@ -86,16 +91,16 @@ async fn fresh() -> Measured {
 /// The same with pandas, numpy and pyplot, against a bare `python` of the same template.
 async fn pandas() -> Measured {
     let scene = Scene::open("native", "data")?;
-    let python = scene.template_python()?;
+    let bare = scene.template_python()?;
     for _ in 0..WARM_UP {
         scene.fresh(PANDAS, PANDAS_PRINTS).await?;
     }
-    peer::python(&python, PANDAS, PANDAS_PRINTS)?;
+    python(&bare, PANDAS, PANDAS_PRINTS)?;
     let mut pair = Pair::against("python of the same template");
     for round in 0..PANDAS_ROUNDS {
         pair.ours(scene.fresh(PANDAS, PANDAS_PRINTS).await);
         if round % (PANDAS_ROUNDS / PANDAS_PEER_ROUNDS) == 0 {
-            pair.peers(peer::python(&python, PANDAS, PANDAS_PRINTS));
+            pair.peers(python(&bare, PANDAS, PANDAS_PRINTS));
         }
     }
     Ok(pair)

@@ -1,13 +1,12 @@
 //! The peer of containers: `docker run --rm --network none IMAGE python3 -c CODE`, by the client where it is installed,
 //! else by the engine's API.
 
-use crate::peer;
 use bollard::container::LogOutput;
 use bollard::models::{ContainerCreateBody, HostConfig};
 use bollard::query_parameters::{AttachContainerOptionsBuilder, RemoveContainerOptionsBuilder};
 use bollard::{API_DEFAULT_VERSION, Docker};
 use futures_util::StreamExt;
-use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
 
 /// Where images of templates have their Python.
@@ -47,7 +46,9 @@ impl Plain {
             let mut words = vec!["--host", &host, "run", "--rm", "--network", "none"];
             words.extend(self.runtime.iter().flat_map(|name| ["--runtime", name.as_str()]));
             words.extend([self.image.as_str(), PYTHON, "-c", code]);
-            return tokio::task::block_in_place(|| peer::program(Path::new("docker"), &words, prints));
+            return tokio::task::block_in_place(|| {
+                measure::program(Command::new("docker").args(words), prints)
+            });
         }
         let start = Instant::now();
         let printed = self.by_api(code).await.map_err(|error| format!("the engine: {error}"))?;

@@ -18,6 +18,9 @@ macro_rules! embedded {
 const EMBEDDED: [(&str, &str, &str); 4] =
     [embedded!("python"), embedded!("data"), embedded!("code-interpreter"), embedded!("full")];
 
+/// What benches compare with. Built by its name, not listed.
+const PEERS: [(&str, &str, &str); 1] = [embedded!("jupyter")];
+
 /// Lock of the installer that a build fetches where the host has none.
 pub(super) const INSTALLER_LOCK: &str = include_str!("../../../../templates/installer.lock");
 
@@ -51,7 +54,7 @@ impl Recipe {
 
     /// The recipe of this name.
     pub fn find(name: &str) -> Option<Recipe> {
-        EMBEDDED.iter().find(|(known, ..)| *known == name).map(parse)
+        EMBEDDED.iter().chain(&PEERS).find(|(known, ..)| *known == name).map(parse)
     }
 
     /// The text that makes one recipe differ from another.
@@ -75,11 +78,11 @@ fn parse(embedded: &(&'static str, &'static str, &'static str)) -> Recipe {
 
 #[cfg(test)]
 mod tests {
-    use super::Recipe;
+    use super::{PEERS, Recipe, parse};
 
     #[test]
     fn every_recipe_parses_and_every_requirement_is_locked_with_a_hash() {
-        for recipe in Recipe::all() {
+        for recipe in Recipe::all().into_iter().chain(PEERS.iter().map(parse)) {
             for requirement in &recipe.requirements {
                 let line = format!("\n{requirement}==");
                 assert!(

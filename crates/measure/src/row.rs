@@ -1,8 +1,6 @@
-//! Rows of a comparison: samples of ours, samples of a peer, a target; as a table and as JSON.
+//! One row.
 
-use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
-use std::fmt::Write;
+use serde_json::Value;
 
 /// What a row must reach.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -52,9 +50,22 @@ pub struct Row {
     pub target: Target,
     /// Why there are no samples. Such a row misses its target.
     pub failed: Option<String>,
+    /// What this host lacks to measure it. Such a row is neither met nor missed.
+    pub left_out: Option<String>,
 }
 
 impl Side {
+    /// Takes a sample, or why there is none.
+    pub fn take(&mut self, sample: Result<f64, String>) {
+        match sample {
+            Ok(value) => self.samples.push(value),
+            Err(why) => {
+                self.failures += 1;
+                self.why.get_or_insert(why);
+            }
+        }
+    }
+
     /// Reads `[…]`, or `{"samples":[…],"failures":N,"why":"…"}`.
     fn from_json(value: &Value) -> Side {
         let listed = value.as_array().or(value["samples"].as_array());
@@ -64,39 +75,56 @@ impl Side {
             why: value["why"].as_str().map(str::to_owned),
         }
     }
-
-    fn to_json(&self) -> Value {
-        let of = |share| quantile(&self.samples, share);
-        json!({ "p50": of(0.5), "p99": of(0.99), "min": of(0.0), "count": self.samples.len(),
-                "failures": self.failures, "why": self.why })
-    }
 }
 
 impl Row {
+    /// A row without samples yet.
+    pub fn new(name: impl Into<String>, unit: &str, target: Target) -> Row {
+        let (wall, ours, peer, failed, left_out) = Default::default();
+        Row { wall, name: name.into(), unit: unit.to_owned(), ours, peer, target, failed, left_out }
+    }
+
+    /// The same beside a peer.
+    pub fn against(self, peer: impl Into<String>) -> Row {
+        Row { peer: Some(Peer { name: peer.into(), side: Side::default() }), ..self }
+    }
+
+    /// A sample of the peer's, where the row has one.
+    pub fn peers(&mut self, sample: Result<f64, String>) {
+        if let Some(peer) = &mut self.peer {
+            peer.side.take(sample);
+        }
+    }
+
     /// Reads `{"name":…,"unit":"ms","ours":SIDE,"peer":{"name":…,SIDE}|null,"ratio_max":N,"plus":N}`, or with `"max":N` or no target
     /// instead of `ratio_max`; a side is `[…]` or `"samples":[…],"failures":N`. Rows that differ in their walls have
     /// `"wall":…`. A row that could not be measured has `"failed":"why"` instead of samples.
-    pub fn from_json(line: &str) -> Result<Row> {
-        let value: Value = serde_json::from_str(line).with_context(|| format!("read the row {line}"))?;
+    ///
+    /// # Errors
+    /// Text that is no row, or one without samples that does not say why.
+    pub fn from_json(line: &str) -> Result<Row, String> {
+        let value: Value =
+            serde_json::from_str(line).map_err(|error| format!("read the row {line}: {error}"))?;
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let peer = &value["peer"];
         let row = Row {
             wall: text(&value["wall"]),
-            name: text(&value["name"]).context("a row has a name")?,
-            unit: text(&value["unit"]).context("a row has a unit")?,
+            name: text(&value["name"]).ok_or("a row has a name")?,
+            unit: text(&value["unit"]).ok_or("a row has a unit")?,
             ours: Side::from_json(&value["ours"]),
             peer: text(&peer["name"]).map(|name| Peer { name, side: Side::from_json(peer) }),
             target: match (value["ratio_max"].as_f64(), value["max"].as_f64()) {
                 (Some(ratio), None) => Target::Ratio(ratio, value["plus"].as_f64().unwrap_or(0.0)),
                 (None, Some(most)) => Target::Most(most),
                 (None, None) => Target::None,
-                _ => bail!("a row has one target at most: {line}"),
+                _ => return Err(format!("a row has one target at most: {line}")),
             },
             failed: text(&value["failed"]),
+            left_out: None,
         };
         let alone = matches!(row.target, Target::Ratio(..)) && row.ratio().is_none();
         if row.failed.is_none() && (row.ours.samples.is_empty() || alone) {
-            bail!("a row without samples: {line}");
+            return Err(format!("a row without samples: {line}"));
         }
         Ok(row)
     }
@@ -110,6 +138,9 @@ impl Row {
 
     /// Whether the target is reached. One failure of ours is enough to miss it.
     pub fn is_met(&self) -> bool {
+        if self.left_out.is_some() {
+            return true;
+        }
         if self.failed.is_some() || self.ours.failures > 0 {
             return false;
         }
@@ -123,22 +154,6 @@ impl Row {
             (Target::Ratio(..), None) => false,
         }
     }
-
-    fn target_text(&self) -> String {
-        match self.target {
-            Target::None => String::new(),
-            Target::Most(most) => format!("≤ {most} {}", self.unit),
-            Target::Ratio(times, 0.0) => format!("≤ {times} ×"),
-            Target::Ratio(times, plus) => format!("≤ {times} × + {plus} {}", self.unit),
-        }
-    }
-
-    /// What people call it: with its walls and, where no target names it, its unit.
-    fn label(&self) -> String {
-        let wall = self.wall.as_ref().map(|wall| format!("{wall}: ")).unwrap_or_default();
-        let unit = if self.target == Target::None { format!(", {}", self.unit) } else { String::new() };
-        format!("{wall}{}{unit}", self.name)
-    }
 }
 
 /// The value below which this share of the samples lies (nearest rank). No samples: not a number.
@@ -147,54 +162,6 @@ pub fn quantile(samples: &[f64], share: f64) -> f64 {
     sorted.sort_by(f64::total_cmp);
     let rank = (share * sorted.len() as f64).ceil() as usize;
     sorted.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
-}
-
-/// The table for people: under each thing of ours its peer.
-pub fn render(rows: &[Row]) -> String {
-    let width = rows.iter().map(|row| row.label().chars().count()).max().unwrap_or(0).max(24);
-    let heads = ["p50", "p99", "min", "samples", "failed"].map(|head| format!("{head:>9}")).join(" ");
-    let mut text = format!("\n{:width$} {heads} {:>7}  target\n", "", "ratio");
-    for row in rows {
-        let label = row.label();
-        if let Some(why) = &row.failed {
-            let _ = writeln!(text, "{label:width$} FAILED: {why}");
-            continue;
-        }
-        let ratio = row.ratio().map_or(String::new(), |ratio| format!("{ratio:.3}"));
-        let verdict = match (row.target, row.is_met()) {
-            (Target::None, _) => "",
-            (_, true) => "met",
-            (_, false) => "MISSED",
-        };
-        let target = format!("{} {verdict}", row.target_text());
-        let line = format!("{label:width$} {} {ratio:>7}  {target}", numbers(&row.ours));
-        let _ = writeln!(text, "{}", line.trim_end());
-        if let Some(peer) = &row.peer {
-            let label = format!("  {}", peer.name);
-            let _ = writeln!(text, "{label:width$} {}", numbers(&peer.side));
-        }
-        let peers = row.peer.iter().map(|peer| &peer.side);
-        for why in std::iter::once(&row.ours).chain(peers).filter_map(|side| side.why.as_ref()) {
-            let _ = writeln!(text, "  failed: {why}");
-        }
-    }
-    text
-}
-
-fn numbers(side: &Side) -> String {
-    let [p50, p99, min] = [0.5, 0.99, 0.0].map(|share| quantile(&side.samples, share));
-    format!("{p50:>9.2} {p99:>9.2} {min:>9.2} {:>9} {:>9}", side.samples.len(), side.failures)
-}
-
-/// The table for programs.
-pub fn to_json(rows: &[Row]) -> Value {
-    let row = |row: &Row| {
-        let peer = row.peer.as_ref().map(|peer| json!({ "name": peer.name, "samples": peer.side.to_json() }));
-        let ours = row.failed.is_none().then(|| row.ours.to_json());
-        json!({ "wall": row.wall, "name": row.name, "unit": row.unit, "ours": ours, "peer": peer,
-                "ratio": row.ratio(), "target": row.target_text(), "met": row.is_met(), "failed": row.failed })
-    };
-    rows.iter().map(row).collect()
 }
 
 #[cfg(test)]
@@ -211,25 +178,13 @@ mod tests {
     }
 
     #[test]
-    fn a_row_is_read_judged_and_shown() {
+    fn a_row_is_read_and_judged() {
         let row = Row::from_json(LINE).unwrap();
         assert_eq!(row.ratio(), Some(1.0));
         assert!(row.is_met());
-        let slow = Row { target: Target::Ratio(0.5, 0.9), ..row.clone() };
-        assert!(!slow.is_met());
-        let table = render(&[row.clone(), slow]);
-        assert!(table.contains("≤ 1.2 × met") && table.contains("≤ 0.5 × + 0.9 ms MISSED"), "{table}");
-        assert_eq!(to_json(&[row])[0]["peer"]["samples"]["p50"], 2.0);
-    }
-
-    #[test]
-    fn a_row_that_failed_misses_its_target_and_says_why() {
-        let row =
-            Row::from_json(r#"{"name":"fresh","unit":"ms","failed":"no room","ratio_max":1.2}"#).unwrap();
-        assert!(!row.is_met());
-        assert!(render(std::slice::from_ref(&row)).contains("FAILED: no room"));
-        let json = to_json(&[row]);
-        assert_eq!((&json[0]["failed"], &json[0]["ours"]), (&"no room".into(), &Value::Null));
+        assert!(!Row { target: Target::Ratio(0.5, 0.9), ..row.clone() }.is_met());
+        let failed = r#"{"name":"fresh","unit":"ms","failed":"no room","ratio_max":1.2}"#;
+        assert!(!Row::from_json(failed).unwrap().is_met());
     }
 
     #[test]
@@ -237,16 +192,11 @@ mod tests {
         let ours = r#""ours":{"samples":[1],"failures":2,"why":"no room"}"#;
         let row = Row::from_json(&LINE.replace(r#""ours":[3,1,2]"#, ours)).unwrap();
         assert!(!row.is_met() && row.ratio() == Some(0.5));
-        let table = render(std::slice::from_ref(&row));
-        assert!(table.contains("MISSED") && table.contains("failed: no room"), "{table}");
-        assert_eq!(to_json(&[row])[0]["ours"]["failures"], 2);
-    }
-
-    #[test]
-    fn a_row_without_a_target_tells_its_wall_and_its_unit() {
-        let line = LINE.replace(r#","ratio_max":1.2"#, r#","wall":"native""#);
-        let table = render(&[Row::from_json(&line).unwrap()]);
-        assert!(table.contains("native: fresh, ms") && !table.contains("met"), "{table}");
+        let mut side = Side::default();
+        [Ok(1.0), Err("no room".to_owned()), Err("worse".to_owned())]
+            .into_iter()
+            .for_each(|sample| side.take(sample));
+        assert_eq!(side, row.ours);
     }
 
     #[test]

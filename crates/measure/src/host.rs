@@ -1,8 +1,8 @@
 //! What a measurement was made on: the machine and the versions, so that figures can be read later.
 
-use crate::command::program;
 use std::collections::BTreeMap;
 use std::fs::read_to_string;
+use std::process::{Command, Stdio};
 
 /// Names and values; what cannot be found out is `unknown`.
 pub fn describe() -> BTreeMap<&'static str, String> {
@@ -16,8 +16,6 @@ pub fn describe() -> BTreeMap<&'static str, String> {
         ("kernel", file("/proc/sys/kernel/osrelease").unwrap_or_else(unknown)),
         ("load after", load()),
         ("python", first_line("/usr/bin/python3", &["--version"]).unwrap_or_else(unknown)),
-        ("rustc", first_line("rustc", &["--version"]).unwrap_or_else(unknown)),
-        ("commit", first_line("git", &["describe", "--always", "--dirty"]).unwrap_or_else(unknown)),
     ])
 }
 
@@ -40,6 +38,6 @@ fn memory() -> Option<String> {
 }
 
 fn first_line(name: &str, arguments: &[&str]) -> Option<String> {
-    let output = program(name, arguments).output().ok()?;
+    let output = Command::new(name).args(arguments).stdin(Stdio::null()).output().ok()?;
     Some(String::from_utf8_lossy(&output.stdout).lines().next()?.to_owned())
 }

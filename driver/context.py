@@ -146,8 +146,10 @@ class Context:
         from . import forks
 
         with self.interrupts:
-            report = forks.fork(self, order, self.channel.take_descriptors(2 * order["count"]))
+            report, child = forks.fork(self, order, self.channel.take_descriptors(2 * order["count"]))
             self.channel.send({"t": "forked"}, frames.encode_json(report))
+            if child is not None:
+                forks.reap(child)
 
     def _run(self, payload):
         """Run one cell's code and return the status and exit code of `done`."""

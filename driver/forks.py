@@ -4,7 +4,9 @@ The child moves to a tree of its own (`chroot`), where the writable places are c
 fork cannot have is told; what would hang or lie afterwards forbids the fork.
 """
 
+import contextlib
 import ctypes
+import errno
 import os
 import random
 import shutil
@@ -35,23 +37,30 @@ class Refused(Exception):
 
 
 def fork(made, order, descriptors):
-    """Fork as often as asked; return the report, in the parent only."""
+    """Fork as often as asked; return the report and the child that is to be waited for, in the parent only."""
+    child = None
     try:
         if len(descriptors) != 2 * order["count"]:
             raise Refused("error", "no file descriptor is left")
         report = survey({made.channel.sock.fileno(), *descriptors})
-        begin(made, order, descriptors)
+        child = begin(made, order, descriptors)
     except Refused as refused:
         report = {"refused": {"reason": refused.reason, "message": str(refused)}}
     except MemoryError:
         report = {"refused": {"reason": "memory", "message": "there is not enough memory"}}
     except OSError as error:
-        reason = "memory" if error.errno in (11, 12) else "error"
+        reason = "memory" if error.errno in (errno.EAGAIN, errno.ENOMEM) else "error"
         report = {"refused": {"reason": reason, "message": os.strerror(error.errno or 0)}}
     finally:
         for descriptor in descriptors:
             os.close(descriptor)
-    return report
+    return report, child
+
+
+def reap(child):
+    """Wait for the child that made the forks: its end takes longer than theirs need to come up."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(child, 0)
 
 
 def survey(ours):
@@ -93,23 +102,30 @@ def _descriptors():
 
 
 def begin(made, order, descriptors):
-    """Have a child fork the forks and end, so that they are nobody's children here."""
+    """Have a child fork the forks and end, so that they are nobody's children here; return its process id."""
     state = random.getstate() if order.get("same_random") else None
+    told, tell = os.pipe()
     pid = os.fork()
     if pid:
-        _, status = os.waitpid(pid, 0)
-        if status:
-            raise OSError(os.waitstatus_to_exitcode(status) & 0xFF, "fork")
-        return
+        os.close(tell)
+        code = os.read(told, 1)
+        os.close(told)
+        if code != b"\0":
+            reap(pid)
+            raise OSError(code[0] if code else errno.ENOMEM, "fork")
+        return pid
     code = 0
     try:
         for at in range(order["count"]):
             if os.fork() == 0:
+                os.close(told)
+                os.close(tell)
                 become(made, order, descriptors, at, state)
     except OSError as error:
         code = error.errno or 1
     finally:
-        os._exit(code)
+        os.write(tell, bytes([code & 0xFF]))
+        os._exit(0)
 
 
 def become(made, order, descriptors, at, state):

@@ -75,6 +75,7 @@ impl Context {
             }
         }
         drop(occupied);
+        sandbox.make_spare_tree();
         Ok(Forked { contexts, report })
     }
 }

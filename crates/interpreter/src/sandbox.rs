@@ -34,6 +34,8 @@ pub struct Sandbox {
     spare: Mutex<Option<Reserved>>,
     /// Numbers of the trees of branches that are there.
     trees: Arc<Mutex<BTreeSet<u32>>>,
+    /// A tree for the next branch.
+    spare_tree: Mutex<Option<Tree>>,
     origin: Origin,
 }
 
@@ -144,6 +146,7 @@ impl Sandbox {
             caller,
             spare: Mutex::default(),
             trees: Arc::default(),
+            spare_tree: Mutex::default(),
             origin,
         })
     }
@@ -258,8 +261,29 @@ impl Sandbox {
         Context::create(self.clone(), request).await
     }
 
-    /// A tree for a branch, with empty writable places.
+    /// A tree for a branch, with empty writable places: the one that is ready, or a new one.
     pub(crate) async fn tree(&self) -> Result<Tree, Error> {
+        let spare = lock(&self.spare_tree).take();
+        match spare {
+            Some(tree) => Ok(tree),
+            None => self.make_tree().await,
+        }
+    }
+
+    /// Makes a tree ready for the next branch, in the background: whoever forks once does so again.
+    pub(crate) fn make_spare_tree(self: &Arc<Self>) {
+        let sandbox = Arc::downgrade(self);
+        tokio::spawn(async move {
+            let Some(sandbox) = sandbox.upgrade() else { return };
+            if lock(&sandbox.spare_tree).is_none()
+                && let Ok(tree) = sandbox.make_tree().await
+            {
+                lock(&sandbox.spare_tree).replace(tree);
+            }
+        });
+    }
+
+    async fn make_tree(&self) -> Result<Tree, Error> {
         let number = {
             let mut taken = lock(&self.trees);
             let free = (0..BRANCHES_MAX).find(|number| !taken.contains(number));

@@ -44,6 +44,7 @@ impl Desk {
         for end in ends {
             let _ = end.await;
         }
+        let _ = timeout(LAST_WAIT, self.warm_ended()).await;
         let _ = timeout(LAST_WAIT, self.all_ended()).await;
         let _ = timeout(LAST_WAIT, self.nothing_admitted()).await;
         self.record().flush().await;

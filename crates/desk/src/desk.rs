@@ -10,14 +10,14 @@ use crate::{
     runs::Runs,
     sandboxes::Sandboxes,
 };
-use interpreter::{Interpreter, SandboxRequest, Warm};
+use interpreter::{Interpreter, SandboxRequest, Stock, Warm};
 use journal::{Journal, RunEntry, RunSummary};
 use policy::Policy;
 use protocol::ExecutionId;
 use std::{
     path::PathBuf,
     sync::{
-        Arc, Mutex, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -45,7 +45,7 @@ pub struct Settings {
     /// A folder for the locks of servers that write there.
     pub locks: PathBuf,
     /// Sandboxes that are ready before anybody asks for them, of each kind so many.
-    pub warm: Vec<(SandboxRequest, usize)>,
+    pub warm: Vec<(SandboxRequest, Stock)>,
 }
 
 /// The desk. Clones share everything.
@@ -158,12 +158,24 @@ impl Desk {
 
     /// Sandboxes that are ready and nobody's.
     pub fn warm_count(&self) -> usize {
-        self.shared.warm.lock().unwrap_or_else(PoisonError::into_inner).iter().map(Warm::count).sum()
+        self.warm().iter().map(Warm::count).sum()
+    }
+
+    fn warm(&self) -> MutexGuard<'_, Vec<Warm>> {
+        self.shared.warm.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until no sandbox is left that was nobody's.
+    pub(crate) async fn warm_ended(&self) {
+        let all = std::mem::take(&mut *self.warm());
+        for warm in all {
+            warm.end().await;
+        }
     }
 
     pub(crate) fn begin_closing(&self) {
         self.shared.closing.store(true, Ordering::Release);
-        self.shared.warm.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.warm().iter().for_each(Warm::stop);
     }
 
     /// Figures for edges to count on.
@@ -196,9 +208,9 @@ impl Desk {
     }
 }
 
-fn warmed(interpreter: &Interpreter, kinds: &[(SandboxRequest, usize)]) -> Vec<Warm> {
-    let warm = |(kind, count): &(SandboxRequest, usize)| {
-        let warm = interpreter.keep_warm(kind.clone(), *count);
+fn warmed(interpreter: &Interpreter, kinds: &[(SandboxRequest, Stock)]) -> Vec<Warm> {
+    let warm = |(kind, stock): &(SandboxRequest, Stock)| {
+        let warm = interpreter.keep_warm(kind.clone(), *stock);
         // Whoever asks for such a sandbox is told why there is none.
         warm.inspect_err(|error| tracing::warn!("cannot keep sandboxes ready: {error}")).ok()
     };

@@ -3,6 +3,7 @@
 //! Labels come from small closed sets of ours; nothing that a caller or code names ever becomes one.
 
 use crate::{Desk, Kind};
+use interpreter::{HeldBack, PoolState};
 use prometheus_client::{
     encoding::text::encode,
     metrics::{
@@ -56,9 +57,15 @@ pub struct Metrics {
 struct Now {
     kept: Gauge,
     warm: Gauge,
+    warm_target: Gauge,
+    warm_memory: Gauge,
+    held_back: Family<Labels, Gauge>,
     waiting: Gauge,
     admitted: Gauge,
     pool: Counts,
+    pool_made: Counter,
+    pool_unused: Counter,
+    pool_making: Counter<f64, AtomicU64>,
     memory: Gauge,
     descriptors: Gauge,
 }
@@ -108,9 +115,12 @@ impl Metrics {
         let now = &self.now;
         to.register("sandboxes_kept", "Sandboxes that callers keep", now.kept.clone());
         to.register("sandboxes_warm", "Sandboxes that are ready and nobody's", now.warm.clone());
+        to.register("sandboxes_warm_target", "Sandboxes that demand wants ready", now.warm_target.clone());
+        let memory = now.warm_memory.clone();
+        to.register("sandboxes_warm_memory_bytes", "Memory of sandboxes that are ready", memory);
         to.register("queue_waiting", "Requests that wait for their turn", now.waiting.clone());
         to.register("queue_admitted", "What was admitted and has not ended", now.admitted.clone());
-        to.register("pool_requests", "Sandboxes asked for, found ready or not", now.pool.clone());
+        now.register_pool(to);
         to.register("process_resident_memory_bytes", "Memory of the server itself", now.memory.clone());
         to.register("process_open_fds", "Open descriptors of the server itself", now.descriptors.clone());
     }
@@ -157,23 +167,58 @@ impl Metrics {
     }
 }
 
+impl Now {
+    fn register_pool(&self, to: &mut Registry) {
+        to.register("pool_requests", "Sandboxes asked for, found ready or not", self.pool.clone());
+        to.register("pool_made", "Sandboxes made before anybody asked", self.pool_made.clone());
+        to.register("pool_unused", "Sandboxes that ended before anybody asked", self.pool_unused.clone());
+        let making = self.pool_making.clone();
+        to.register_with_unit(
+            "pool_making",
+            "Time that making them took, all together",
+            Unit::Seconds,
+            making,
+        );
+        let held_back = self.held_back.clone();
+        to.register("pool_held_back", "Whether fewer are ready than wanted for this reason", held_back);
+    }
+
+    fn set_pool(&self, pool: &PoolState) {
+        set(&self.warm_target, pool.target);
+        set(&self.warm_memory, usize::try_from(pool.memory_bytes).unwrap_or(usize::MAX));
+        for (found, count) in [("hit", pool.hits), ("miss", pool.misses)] {
+            raise(&self.pool.get_or_create(&vec![("found", found.to_owned())]), count);
+        }
+        raise(&self.pool_made, pool.made);
+        raise(&self.pool_unused, pool.unused);
+        self.pool_making.inc_by((pool.making.as_secs_f64() - self.pool_making.get()).max(0.0));
+        for why in HeldBack::ALL {
+            let gauge = self.held_back.get_or_create(&vec![("why", why.name().to_owned())]);
+            gauge.set(i64::from(pool.held_back == Some(why)));
+        }
+    }
+}
+
+fn set(gauge: &Gauge, value: usize) {
+    gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+}
+
+/// Brings a counter to what somebody else counted.
+fn raise(counter: &Counter, count: u64) {
+    counter.inc_by(count.saturating_sub(counter.get()));
+}
+
 impl Desk {
     /// All figures as OpenMetrics text.
     pub fn scrape(&self) -> String {
         let metrics = self.metrics();
         let now = &metrics.now;
-        let (queue, pool) = (self.queue_state(), self.interpreter().pool_counts());
-        let set = |gauge: &Gauge, value: usize| {
-            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
-        };
+        let queue = self.queue_state();
         set(&now.kept, self.sandbox_count());
         set(&now.warm, self.warm_count());
         set(&now.waiting, queue.waiting);
         set(&now.admitted, queue.admitted);
-        for (found, count) in [("hit", pool.hits), ("miss", pool.misses)] {
-            let counter = now.pool.get_or_create(&vec![("found", found.to_owned())]);
-            counter.inc_by(count.saturating_sub(counter.get()));
-        }
+        now.set_pool(&self.interpreter().pool_state());
         set(&now.memory, resident_bytes());
         set(&now.descriptors, std::fs::read_dir("/proc/self/fd").map_or(0, |open| open.count() - 1));
         let mut text = String::new();

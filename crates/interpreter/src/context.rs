@@ -98,6 +98,11 @@ impl Reserved {
         matches!(*self.life.borrow(), Life::Up { .. })
     }
 
+    /// How it goes on with it.
+    pub fn life(&self) -> watch::Receiver<Life> {
+        self.life.clone()
+    }
+
     /// Waits until it is up.
     pub async fn came_up(&self, sandbox: &Sandbox) -> Result<(), Error> {
         match came_up(self.life.clone(), sandbox).await? {

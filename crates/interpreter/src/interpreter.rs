@@ -11,7 +11,7 @@ use crate::{
     drive::{Drive, Ends, Plan},
     execution::EVENTS,
     ids, isolation,
-    pool::Pool,
+    pool::{Pool, PoolSettings},
     request::{check_env, check_limits, check_output},
     runner::Runner,
     sandbox::Origin,
@@ -48,6 +48,8 @@ pub struct Settings {
     pub policy: Arc<Policy>,
     /// Which container engine to use, and how.
     pub oci: OciSettings,
+    /// How much warm sandboxes may take.
+    pub pool: PoolSettings,
 }
 
 impl Settings {
@@ -55,8 +57,8 @@ impl Settings {
     /// policy `standard`.
     pub fn new(data_dir: impl Into<PathBuf>) -> Settings {
         let policy = Arc::new(Policy::default());
-        let (backend, preload, oci) = (None, Preload::Lazy, OciSettings::default());
-        Settings { data_dir: data_dir.into(), backend, preload, policy, oci }
+        let (backend, preload, oci, pool) = (None, Preload::Lazy, OciSettings::default(), Default::default());
+        Settings { data_dir: data_dir.into(), backend, preload, policy, oci, pool }
     }
 }
 
@@ -238,7 +240,8 @@ impl Interpreter {
     async fn template(&self, name: String) -> Result<Template, Error> {
         let known = |shared: &Shared| {
             let templates = shared.templates.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            templates.get(&name).cloned()
+            // One that was built again in the meantime is taken as it is now.
+            templates.get(&name).filter(|template| template.is_current()).cloned()
         };
         if let Some(template) = known(&self.shared) {
             return Ok(template);
@@ -309,13 +312,17 @@ impl Interpreter {
             env: request.env,
             require: request.require,
             workspace: workspace(request.home_is_workspace),
-            _template: template,
+            template,
         };
         Ok(Sandbox::open(id, started, origin))
     }
 
     pub(crate) fn pool(&self) -> &Pool {
         &self.shared.pool
+    }
+
+    pub(crate) fn pool_settings(&self) -> &PoolSettings {
+        &self.shared.settings.pool
     }
 
     pub(crate) fn downgrade(&self) -> WeakInterpreter {

@@ -54,7 +54,7 @@ pub use history::History;
 pub use ids::random as random_bits;
 pub use interpreter::{Interpreter, Settings};
 pub use mime::guess as guess_mime;
-pub use pool::{PoolCounts, Warm};
+pub use pool::{Gauges, HeldBack, PoolSettings, PoolState, Stock, Warm};
 pub use process::{Process, ProcessControl, ProcessEnd, ProcessEvent, ProcessRequest};
 pub use request::{Caller, ContextRequest, ExecuteRequest, OUTPUT_BYTES_MAX, Place, SandboxRequest, Stdin};
 pub use sandbox::Sandbox;

@@ -5,6 +5,7 @@ use crate::{
     backend::{Guard, Measure, Started},
     context::{Programs, Reserved},
     isolation::{self, Inside},
+    routes::Life,
     template::Template,
     wire::{Gone, Wire},
 };
@@ -48,7 +49,7 @@ pub(crate) struct Origin {
     pub require: Option<Require>,
     pub workspace: &'static str,
     /// Keeps the template on the disk while the sandbox shows it.
-    pub _template: Option<Template>,
+    pub template: Option<Template>,
 }
 
 /// The guard, and what it measured last once it is gone.
@@ -199,6 +200,36 @@ impl Sandbox {
         reserved.came_up(self).await?;
         *lock(&self.spare) = Some(reserved);
         Ok(())
+    }
+
+    /// Whether it can be given to somebody who has waited for nothing: it is there, its spare context is up, and what is
+    /// installed in it is what would be installed in a new one.
+    pub(crate) fn is_fit(&self) -> bool {
+        self.is_alive()
+            && lock(&self.spare).as_ref().is_some_and(Reserved::is_up)
+            && self.origin.template.as_ref().is_none_or(Template::is_current)
+    }
+
+    /// Waits until it or its spare context has ended, without holding it.
+    pub(crate) fn ended(&self) -> impl Future<Output = ()> + Send + use<> {
+        let life = lock(&self.spare).as_ref().map(Reserved::life);
+        async move {
+            if let Some(mut life) = life {
+                // An error: the sandbox is gone.
+                let _ = life.wait_for(|life| !matches!(life, Life::Up { .. })).await;
+            }
+        }
+    }
+
+    /// Whether what it needs outside of itself for more contexts is still there.
+    pub(crate) fn is_whole(&self) -> bool {
+        lock(&self.kept.guard).as_ref().is_some_and(|guard| guard.is_whole())
+    }
+
+    /// Memory that it has now, in bytes, as far as its backend or its guest can tell. Takes a millisecond or more.
+    pub(crate) fn memory_bytes(&self) -> Option<u64> {
+        let measured = lock(&self.kept.guard).as_ref().and_then(|guard| guard.memory_bytes());
+        measured.or_else(|| self.wire.routes.memory_peak_bytes())
     }
 
     /// The context that was made ahead of time, when it is what is asked for.

@@ -4,11 +4,13 @@
 //! only when its limits were written and read back.
 
 mod find;
+mod memory;
 
 pub use find::{Version, sweep};
 
 use protocol::Limits;
 use rustix::io::Errno;
+use rustix::process::Pid;
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -123,7 +125,7 @@ impl Cgroups {
 }
 
 /// The control group of one sandbox. Whoever made it calls [`Group::remove`].
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Group {
     version: Version,
     directories: Vec<PathBuf>,
@@ -252,11 +254,15 @@ fn kill(directory: &Path) {
     if fs::write(directory.join("cgroup.kill"), "1").is_ok() {
         return;
     }
-    for line in fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default().lines() {
-        if let Some(pid) = line.parse().ok().and_then(rustix::process::Pid::from_raw) {
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-        }
+    for pid in members(directory) {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
     }
+}
+
+/// Processes in a group that this process can see.
+fn members(directory: &Path) -> Vec<Pid> {
+    let text = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
+    text.lines().filter_map(|line| Pid::from_raw(line.parse().ok()?)).collect()
 }
 
 /// Removes groups with all that is below them, killing what is left in them; gives up after 2 seconds.

@@ -157,7 +157,8 @@ fn wrong(flag: &str, given: &str, why: &str) -> Failure {
     Failure::usage("limits", format!("use --{flag} {given:?}: {why}")).hint(example)
 }
 
-fn size(flag: &str, text: &str) -> Done<u64> {
+/// A size as an option has it, in bytes.
+pub fn size(flag: &str, text: &str) -> Done<u64> {
     parse_size(text).map_err(|error| wrong(flag, text, error.why))
 }
 

@@ -2,19 +2,25 @@
 
 use super::failure::{Done, Failure, reason};
 use super::live::Live;
-use super::options::{SandboxArgs, TEMPLATE};
+use super::options::{SandboxArgs, TEMPLATE, size};
 use super::{Site, key, log, model, policy, running};
 use crate::http::{self, Doors, Gate, Mcp, Models, Served, Shared};
 use crate::mcp;
 use ::journal::Journal;
 use ::policy::Policy;
 use desk::{Ceiling, Desk, Keys, Machine, Settings};
-use interpreter::{Preload, SandboxRequest};
+use interpreter::{PoolSettings, Preload, SandboxRequest, Stock};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+
+/// How many times the floor are ready at most, and so many in any case, where nobody says otherwise.
+const WARM_TIMES: u16 = 4;
+const WARM_MAX: u16 = 8;
+/// The part of the machine's memory that they may have then.
+const WARM_MEMORY_PART: u64 = 10;
 
 /// Serve code execution over HTTP.
 #[derive(Debug, clap::Args)]
@@ -37,6 +43,13 @@ pub struct ServeArgs {
     /// Sandboxes that are ready before anybody asks for them
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(..=1000))]
     warm: u16,
+    /// How many are ready at most when many are asked for [default: four times --warm, 8 at least; none where that is 0]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(..=1000))]
+    warm_max: Option<u16>,
+    /// Memory of all that are ready together, at most; one of each kind may be ready in any case [default: a tenth of the
+    /// machine's]
+    #[arg(long, value_name = "SIZE")]
+    warm_memory: Option<String>,
     /// Sandboxes that are kept at once
     #[arg(long, value_name = "N", default_value_t = 100)]
     sandboxes: usize,
@@ -71,6 +84,20 @@ pub struct ServeArgs {
     log_json: bool,
     #[command(flatten)]
     sandbox: SandboxArgs,
+}
+
+impl ServeArgs {
+    /// How many sandboxes of a kind are ready.
+    fn stock(&self, floor: u16) -> Stock {
+        let usual = if floor == 0 { 0 } else { (floor * WARM_TIMES).max(WARM_MAX) };
+        Stock { floor: floor.into(), ceiling: self.warm_max.unwrap_or(usual).max(floor).into() }
+    }
+
+    /// The memory that they may have together, in bytes.
+    fn warm_memory(&self, machine: Machine) -> Done<u64> {
+        let given = self.warm_memory.as_deref().map(|text| size("warm-memory", text)).transpose()?;
+        Ok(given.unwrap_or(machine.memory_bytes / WARM_MEMORY_PART))
+    }
 }
 
 /// Serves until a signal comes.
@@ -203,13 +230,14 @@ async fn open_desk(args: &ServeArgs, site: &Site, room: &SandboxRequest, policy:
         true => None,
         false => Some(Journal::open(&site.journal_path()?).await.map_err(log::journal_failure)?),
     };
+    let machine = Machine::look();
     let settings = interpreter::Settings {
         preload: Preload::Full,
         policy: policy.clone(),
+        pool: PoolSettings { memory_bytes_max: args.warm_memory(machine)?, ..PoolSettings::default() },
         ..args.sandbox.settings(site)?
     };
     let interpreter = Live::open(site, room, settings).await?.interpreter();
-    let machine = Machine::look();
     let settings = Settings {
         machine,
         ceiling: Ceiling::of(machine.promised().memory_bytes),
@@ -220,7 +248,7 @@ async fn open_desk(args: &ServeArgs, site: &Site, room: &SandboxRequest, policy:
         policy,
         journal,
         locks: data_dir.join("servers"),
-        warm: vec![(room.clone(), args.warm.into()), (e2b_room(room), args.e2b_warm.into())],
+        warm: vec![(room.clone(), args.stock(args.warm)), (e2b_room(room), args.stock(args.e2b_warm))],
     };
     Ok(Desk::open(interpreter, settings).await)
 }

@@ -1,8 +1,9 @@
 //! How fast sandboxes, contexts and executions are, in process: one row of JSON a line, read by `cargo xtask bench`.
 //!
-//! Words select rows by their names; `walls SAMPLES [SUBJECT…]` measures every kind of wall instead (`walls`), and `serve
-//! ADDRESS SAMPLES` a server that runs there (`serve`). A row that cannot be measured says why instead of numbers. Judging and printing are left to xtask.
+//! Words select rows by their names; `walls SAMPLES [SUBJECT…]` measures every kind of wall instead (`walls`), `burst ROUNDS`
+//! a pool that many ask at once (`burst`), and `serve ADDRESS SAMPLES` a server that runs there (`serve`). A row that cannot be measured says why instead of numbers. Judging and printing are left to xtask.
 
+mod burst;
 #[path = "../../tests/shared/containers.rs"]
 mod containers;
 mod memory;
@@ -41,6 +42,12 @@ fn main() {
     {
         let samples = samples.parse().expect("a number of samples follows `walls`");
         return runtime.block_on(walls::measure(samples, subjects));
+    }
+    if let [burst, rounds] = wanted.as_slice()
+        && burst == "burst"
+    {
+        let rounds = rounds.parse().expect("a number of rounds follows `burst`");
+        return runtime.block_on(burst::measure(rounds));
     }
     if let [serve, address, samples] = wanted.as_slice()
         && serve == "serve"

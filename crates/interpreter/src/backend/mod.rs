@@ -57,6 +57,17 @@ pub trait Guard: Send + Sync {
     /// What the sandbox has used until now. Cheap: it is asked up to twenty times a second.
     fn measure(&self) -> Measure;
 
+    /// Memory that the sandbox has now, in bytes; what its processes share with others' counts in part. `None` where the
+    /// backend cannot tell. Takes a millisecond or more.
+    fn memory_bytes(&self) -> Option<u64> {
+        None
+    }
+
+    /// Whether what the sandbox needs outside of itself for more contexts is still there.
+    fn is_whole(&self) -> bool {
+        true
+    }
+
     /// Why the sandbox never came up or went away, where the backend knows.
     fn failure(&self) -> Option<String> {
         None

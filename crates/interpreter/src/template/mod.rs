@@ -16,6 +16,7 @@ mod store;
 mod tool;
 
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -47,10 +48,34 @@ pub struct Template {
     pub preload: Vec<String>,
     /// Hash of the recipe, the lock, the Python and the format of a build.
     pub hash: String,
-    _in_use: Arc<File>,
+    in_use: Arc<File>,
+}
+
+/// One build of a template, among all of the same place and hash: no two that somebody uses are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Build {
+    device: u64,
+    inode: u64,
+}
+
+impl Build {
+    fn of(found: std::io::Result<std::fs::Metadata>) -> Option<Build> {
+        let found = found.ok()?;
+        Some(Build { device: found.dev(), inode: found.ino() })
+    }
 }
 
 impl Template {
+    /// Which build it is; `None` where the file system does not tell.
+    pub(crate) fn build(&self) -> Option<Build> {
+        Build::of(self.in_use.metadata())
+    }
+
+    /// Whether its root is still this build: false when it was built again or removed.
+    pub fn is_current(&self) -> bool {
+        Build::of(std::fs::metadata(self.root.join(record::FILE))) == self.build()
+    }
+
     /// Its `site-packages` on this host.
     pub fn packages(&self) -> PathBuf {
         let mut parts = self.python_version.split('.');

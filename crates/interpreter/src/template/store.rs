@@ -178,7 +178,7 @@ impl Store {
             python_version: record.python_version,
             preload: record.preload,
             hash: record.hash,
-            _in_use: Arc::new(file),
+            in_use: Arc::new(file),
         }))
     }
 

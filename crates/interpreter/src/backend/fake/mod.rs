@@ -197,6 +197,10 @@ impl Guard for FakeGuard {
         self.meter.read()
     }
 
+    fn memory_bytes(&self) -> Option<u64> {
+        self.meter.read().memory_peak_bytes
+    }
+
     fn failure(&self) -> Option<String> {
         self.failure.clone()
     }

@@ -10,6 +10,7 @@ mod users;
 use super::{
     Backend, Check, Later, Measure, Preload, Probe, StartError, StartRequest, Started, TemplateRoot, driver,
 };
+use crate::template::{Build, Template};
 use jail::Identity;
 use jail::cgroup::Group;
 use jail::probe::State;
@@ -24,6 +25,7 @@ use tokio::runtime::RuntimeFlavor;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Kind {
     root: Option<PathBuf>,
+    build: Option<Build>,
     preload: bool,
 }
 
@@ -43,7 +45,9 @@ impl Native {
 
     /// The jailer for a template, started when there is none or the last one ended.
     fn keeper(&self, template: Option<&TemplateRoot>, preload: Preload) -> Result<Arc<Keeper>, StartError> {
-        let kind = Kind { root: template.map(|found| found.root.clone()), preload: preload == Preload::Full };
+        let root = template.map(|found| found.root.clone());
+        let kind =
+            Kind { root, build: template.and_then(Template::build), preload: preload == Preload::Full };
         let mut keepers = self.keepers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(keeper) = keepers.get(&kind).filter(|keeper| keeper.is_alive()) {
             return Ok(keeper.clone());
@@ -53,6 +57,8 @@ impl Native {
         let imports =
             template.map(|found| if kind.preload { found.preload.join(",") } else { String::new() });
         let keeper = Arc::new(Keeper::start(tree, imports)?);
+        // Sandboxes of an older build keep their jailer; no more of them are made.
+        keepers.retain(|other, _| other.root != kind.root || other.build == kind.build);
         keepers.insert(kind, keeper.clone());
         Ok(keeper)
     }
@@ -137,6 +143,14 @@ impl super::Guard for Guard {
             memory_peak_bytes: group.memory_peak_bytes(),
             oom_kills: group.oom_kills(),
         }
+    }
+
+    fn memory_bytes(&self) -> Option<u64> {
+        self.group.as_ref()?.memory_bytes()
+    }
+
+    fn is_whole(&self) -> bool {
+        self.keeper.is_alive()
     }
 
     fn failure(&self) -> Option<String> {

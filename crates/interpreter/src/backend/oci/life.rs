@@ -144,6 +144,11 @@ impl backend::Guard for Guard {
         Measure { oom_kills: known.last.oom_kills.map(|kills| kills + all), ..known.last }
     }
 
+    fn memory_bytes(&self) -> Option<u64> {
+        let group = self.0.known().group.clone();
+        group?.memory_bytes()
+    }
+
     fn failure(&self) -> Option<String> {
         self.0.known().end.clone()
     }

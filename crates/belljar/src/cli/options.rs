@@ -150,7 +150,7 @@ pub fn engines(mut oci: OciSettings) -> OciSettings {
 fn wrong(flag: &str, given: &str, why: &str) -> Failure {
     let example = match flag {
         "timeout" | "cpu" | "deadline" => "seconds, for example --timeout 30 or --timeout 0.5",
-        "memory" | "disk" => "a number with K, M or G, for example --memory 512M",
+        "memory" | "disk" | "warm-memory" => "a number with K, M or G, for example 512M",
         "pids" => "--pids 128 is the default",
         _ => "`belljar run --help` lists the options",
     };

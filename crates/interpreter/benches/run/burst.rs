@@ -1,69 +1,73 @@
 //! Many callers at once, while code of others keeps every CPU busy: how long each waits for a warm sandbox, and what it
 //! and the filling afterwards cost those others.
 
-use crate::row::{self, Head, Measured, Pair};
+use crate::row::{self, Head, Pair};
 use crate::scene::{self, Scene};
+use interpreter::{Gauges, PoolSettings};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
 
 /// Sandboxes that are asked for at once.
 const BURST: usize = 50;
 /// How long one stretch of work lasts, which the burst and the filling fall into.
-const WORK_MS: u64 = 1500;
+const WORK_MS: u64 = 3000;
 /// Work has begun by then.
 const BEGUN: Duration = Duration::from_millis(200);
+
+const PEER: &str = "filling gives way to nobody";
 
 /// Measures all rows: with enough sandboxes for everybody, and with a few.
 pub async fn measure(rounds: usize) {
     for warm in [BURST, 8] {
-        let (takes, filled, work) = match rows(warm, rounds).await {
-            Ok(rows) => rows,
-            Err(why) => (Err(why.clone()), Err(why.clone()), Err(why)),
-        };
-        let print = |name: &str, unit, measured| {
-            row::print(
-                &Head { wall: None, name: &format!("{name}, {warm} warm"), unit, goal: None },
-                measured,
-            );
-        };
-        print("one of 50 takes at once, all CPUs busy", "ms", takes);
-        print("until the pool is full again, all CPUs busy", "ms", filled);
-        print("work meanwhile", "loops/ms", work);
+        let measured = rows(warm, rounds).await;
+        let names = [
+            ("one of 50 takes at once", "ms"),
+            ("until the pool is full again", "ms"),
+            ("work meanwhile, of that without a burst", "%"),
+        ];
+        for (index, (name, unit)) in names.into_iter().enumerate() {
+            let name = format!("{name}, all CPUs busy, {warm} warm");
+            let head = Head { wall: None, name: &name, unit, goal: None };
+            row::print(&head, measured.as_ref().map(|rows| rows[index].clone()).map_err(String::clone));
+        }
     }
 }
 
-async fn rows(warm: usize, rounds: usize) -> Result<(Measured, Measured, Measured), String> {
-    let scene = Arc::new(Scene::open("native", "python")?);
-    let kept = scene.keep_warm(warm)?;
-    let mut takes = Pair::against("no CPU busy");
-    let mut filled = Pair::against("no CPU busy");
-    let mut work = Pair::against("no burst");
-    let cpus = std::thread::available_parallelism().map_or(2, usize::from);
+async fn rows(warm: usize, rounds: usize) -> Result<[Pair; 3], String> {
+    let deaf = Gauges { loadavg: "/nonexistent".into(), ..Gauges::default() };
+    let stubborn = PoolSettings { gauges: deaf, ..PoolSettings::default() };
+    let ours = Arc::new(Scene::open("native", "python")?);
+    let peer = Arc::new(Scene::with_pool(stubborn, "python")?);
+    let kept = [ours.keep_warm(warm)?, peer.keep_warm(warm)?];
+    let mut rows = [Pair::against(PEER), Pair::against(PEER), Pair::against(PEER)];
     for _ in 0..rounds {
-        scene::full(Some(&kept)).await?;
-        for waited in burst(&scene).await {
-            takes.peers(waited);
-        }
-        let began = Instant::now();
-        scene::full(Some(&kept)).await?;
-        filled.peers(Ok(began.elapsed().as_secs_f64() * 1000.0));
-        for done in busy(&scene, cpus) {
-            work.peers(done.await.map_err(|_| "work panicked".to_owned())?);
-        }
-        scene::full(Some(&kept)).await?;
-        let working = busy(&scene, cpus);
-        tokio::time::sleep(BEGUN).await;
-        for waited in burst(&scene).await {
-            takes.ours(waited);
-        }
-        let began = Instant::now();
-        scene::full(Some(&kept)).await?;
-        filled.ours(Ok(began.elapsed().as_secs_f64() * 1000.0));
-        for done in working {
-            work.ours(done.await.map_err(|_| "work panicked".to_owned())?);
+        for (side, scene) in [&ours, &peer].into_iter().enumerate() {
+            let put = if side == 0 { Pair::ours } else { Pair::peers };
+            for kept in &kept {
+                scene::full(Some(kept)).await?;
+            }
+            let undisturbed = done(busy(scene)).await?;
+            scene::full(Some(&kept[side])).await?;
+            let working = busy(scene);
+            tokio::time::sleep(BEGUN).await;
+            burst(scene).await.into_iter().for_each(|waited| put(&mut rows[0], waited));
+            let began = Instant::now();
+            scene::full(Some(&kept[side])).await?;
+            put(&mut rows[1], Ok(began.elapsed().as_secs_f64() * 1000.0));
+            put(&mut rows[2], Ok(done(working).await? / undisturbed * 100.0));
         }
     }
-    Ok((Ok(takes), Ok(filled), Ok(work)))
+    Ok(rows)
+}
+
+/// What all work has done.
+async fn done(working: Vec<JoinHandle<Result<f64, String>>>) -> Result<f64, String> {
+    let mut all = 0.0;
+    for one in working {
+        all += one.await.map_err(|_| "work panicked".to_owned())??;
+    }
+    Ok(all)
 }
 
 /// Wall times in milliseconds of all who ask at once.
@@ -81,8 +85,9 @@ async fn burst(scene: &Arc<Scene>) -> Vec<Result<f64, String>> {
     waited
 }
 
-/// Code that keeps a CPU busy, once for each; what it did, in loops a millisecond.
-fn busy(scene: &Arc<Scene>, cpus: usize) -> Vec<tokio::task::JoinHandle<Result<f64, String>>> {
+/// Code that keeps a CPU busy, once for each; what it did, in loops.
+fn busy(scene: &Arc<Scene>) -> Vec<JoinHandle<Result<f64, String>>> {
+    let cpus = std::thread::available_parallelism().map_or(2, usize::from);
     let code = format!(
         "import time\ncount, end = 0, time.monotonic() + {}\nwhile time.monotonic() < end:\n    count += 1\nprint(count)",
         WORK_MS as f64 / 1000.0
@@ -93,8 +98,7 @@ fn busy(scene: &Arc<Scene>, cpus: usize) -> Vec<tokio::task::JoinHandle<Result<f
             let context = scene.context().await?;
             let outcome = scene.run(&context, &code).await?;
             context.sandbox().destroy().await;
-            let count: f64 = outcome.stdout.trim().parse().map_err(|_| outcome.stdout.clone())?;
-            Ok(count / WORK_MS as f64)
+            outcome.stdout.trim().parse().map_err(|_| outcome.stdout)
         })
     };
     (0..cpus).map(|_| one()).collect()

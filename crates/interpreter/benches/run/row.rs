@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 pub type Measured = Result<Pair, String>;
 
 /// Samples of ours, and of a peer where the row has one.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Pair {
     ours: Side,
     /// The peer's name, and its samples, taken in turns with ours.
     peer: Option<(String, Side)>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Side {
     samples: Vec<f64>,
     /// Why samples failed.

@@ -2,8 +2,8 @@
 
 use crate::subject;
 use interpreter::{
-    Caller, Context, ContextRequest, ExecuteRequest, Interpreter, Place, Preload, SandboxRequest, Warm,
-    template::Store,
+    Caller, Context, ContextRequest, ExecuteRequest, Interpreter, Place, PoolSettings, Preload,
+    SandboxRequest, Settings, Warm, template::Store,
 };
 use protocol::{Language, Outcome, Status};
 use std::path::PathBuf;
@@ -35,6 +35,18 @@ impl Scene {
             Some((_, why)) => Err(why),
             None => Ok(Scene { interpreter, template }),
         }
+    }
+
+    /// Opens it with the native backend and a pool of this kind.
+    ///
+    /// # Errors
+    /// As for [`Scene::open`].
+    pub fn with_pool(pool: PoolSettings, template: &'static str) -> Result<Scene, String> {
+        Scene::open("native", template)?;
+        let (backend, preload) = (Some("native".to_owned()), Preload::Full);
+        let settings = Settings { backend, preload, pool, ..Settings::new(subject::data_dir()) };
+        let interpreter = Interpreter::open(settings).map_err(cannot)?;
+        Ok(Scene { interpreter, template })
     }
 
     /// The template's own Python, as this host runs it.

@@ -6,6 +6,7 @@
 //! last part. So filling looks whether anybody else wants the CPUs and waits while that is so, for a bounded time: a pool
 //! that is never filled would only move the work into the requests.
 
+use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -20,10 +21,10 @@ pub(crate) fn patience(ready: usize, floor: usize) -> Duration {
 }
 
 /// Whether every CPU has something to run. Where the kernel does not tell, nothing is waited for.
-pub(crate) fn cpus_are_taken() -> bool {
+pub(crate) fn cpus_are_taken(loadavg: &Path) -> bool {
     static CPUS: LazyLock<usize> =
         LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from));
-    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let text = std::fs::read_to_string(loadavg).unwrap_or_default();
     runnable(&text).is_some_and(|runnable| runnable > *CPUS)
 }
 

@@ -7,18 +7,24 @@ const STALLED: (f64, f64) = (10.0, 5.0);
 /// The share of memory that can be had, in hundredths: where pressure begins, and where it ends.
 const AVAILABLE: (f64, f64) = (5.0, 8.0);
 
-/// Where the kernel tells how memory is. A file that is not there tells nothing: old kernels, containers.
+/// Where the kernel tells how the machine is. A file that is not there tells nothing: old kernels, containers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gauges {
     /// Pressure stall information, as in `/proc/pressure/memory`.
     pub pressure: PathBuf,
     /// As `/proc/meminfo`.
     pub meminfo: PathBuf,
+    /// As `/proc/loadavg`.
+    pub loadavg: PathBuf,
 }
 
 impl Default for Gauges {
     fn default() -> Gauges {
-        Gauges { pressure: "/proc/pressure/memory".into(), meminfo: "/proc/meminfo".into() }
+        Gauges {
+            pressure: "/proc/pressure/memory".into(),
+            meminfo: "/proc/meminfo".into(),
+            loadavg: "/proc/loadavg".into(),
+        }
     }
 }
 
@@ -30,6 +36,7 @@ pub(crate) struct Reading {
 }
 
 impl Gauges {
+    /// How memory is now.
     pub(crate) fn read(&self) -> Reading {
         let text = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
         Reading { stalled: stalled(&text(&self.pressure)), available: available(&text(&self.meminfo)) }
@@ -77,8 +84,9 @@ mod tests {
     #[test]
     fn files_are_read_and_may_be_absent() {
         let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
         let gauges =
-            Gauges { pressure: folder.path().join("pressure"), meminfo: folder.path().join("meminfo") };
+            Gauges { pressure: path("pressure"), meminfo: path("meminfo"), loadavg: path("loadavg") };
         assert_eq!(gauges.read(), Reading::default());
         let pressure = "some avg10=12.50 avg60=1.00 avg300=0.10 total=70\nfull avg10=3.00 avg60=0 total=1\n";
         std::fs::write(&gauges.pressure, pressure).unwrap();

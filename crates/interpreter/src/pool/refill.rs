@@ -74,8 +74,9 @@ async fn fill(interpreter: &Interpreter, shelf: &Shelf) {
 
 async fn give_way(interpreter: &Interpreter, shelf: &Shelf) {
     let began = Instant::now();
+    let loadavg = &interpreter.pool_settings().gauges.loadavg;
     let patience = || load::patience(shelf.count(), shelf.floor());
-    while load::cpus_are_taken() && began.elapsed() < patience() {
+    while load::cpus_are_taken(loadavg) && began.elapsed() < patience() {
         interpreter.pool().hold_back(Some(HeldBack::Busy));
         tokio::select! {
             () = shelf.closed.cancelled() => return,

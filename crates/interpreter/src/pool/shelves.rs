@@ -18,7 +18,7 @@ pub struct PoolSettings {
     /// Memory of all warm sandboxes together at most, in bytes. One of each kind that has a floor is kept whatever it
     /// takes, unless this is 0.
     pub memory_bytes_max: u64,
-    /// Where the kernel tells how memory is.
+    /// Where the kernel tells how the machine is.
     pub gauges: Gauges,
     /// Time between two looks at memory, and at what demand still wants.
     pub look_every: Duration,

@@ -5,4 +5,5 @@ mod broken;
 mod killed;
 mod nobody;
 mod place;
+mod pool;
 mod stubborn;

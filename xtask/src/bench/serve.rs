@@ -52,7 +52,7 @@ impl Server {
         let mut command = Command::new(belljar);
         command.arg("--data-dir").arg(&folder.0);
         command.args(["serve", "--listen", "127.0.0.1:0", "--template", template]);
-        command.args(["--warm", WARM, "--e2b-warm", WARM]);
+        command.args(["--warm", WARM, "--e2b-warm", WARM, "--warm-max", WARM]);
         // As servers run, but for a terminal that would have to show every request.
         command.env("BELLJAR_LOG", "warn").stdin(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().context("start the server")?;

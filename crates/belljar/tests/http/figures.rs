@@ -57,6 +57,52 @@ async fn figures_count_what_happened() {
     assert!(text.ends_with("# EOF\n"), "{text}");
     server.idle().await;
     until_warm(&server, 2.0).await;
+    let text = scrape(&server).await;
+    let pool = |series: &str| value(&text, &format!("belljar_{series} "));
+    assert_eq!(
+        (pool("sandboxes_warm_target"), pool("pool_made_total"), pool("pool_unused_total")),
+        (2.0, 4.0, 0.0)
+    );
+    assert!(pool("pool_making_seconds_total") > 0.0 && pool("sandboxes_warm_memory_bytes") > 2e6, "{text}");
+    for why in ["memory_pressure", "memory_budget", "failing"] {
+        assert_eq!(pool(&format!("pool_held_back{{why=\"{why}\"}}")), 0.0);
+    }
+}
+
+#[tokio::test]
+async fn a_rush_makes_more_sandboxes_ready_and_no_more_than_there_may_be() {
+    let Some(server) = Server::start(&["--warm", "1", "--warm-max", "4"]) else { return };
+    until_warm(&server, 1.0).await;
+    let rush = (0..8).map(|_| server.post("/v1/executions", json!({ "code": "print(1)" })));
+    for (status, outcome) in futures_util::future::join_all(rush).await {
+        assert_eq!((status, outcome["stdout"].as_str()), (200, Some("1\n")), "{outcome}");
+    }
+    for _ in 0..400 {
+        let text = scrape(&server).await;
+        let [ready, target] =
+            ["", "_target"].map(|end| value(&text, &format!("belljar_sandboxes_warm{end} ")));
+        assert!(ready <= 4.0 && target <= 4.0, "{text}");
+        if ready >= 3.0 && target >= 3.0 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("never three sandboxes ready");
+}
+
+#[tokio::test]
+async fn sandboxes_that_are_ready_keep_to_their_memory() {
+    let Some(server) = Server::start(&["--warm", "3", "--warm-memory", "1M"]) else { return };
+    let held = "belljar_pool_held_back{why=\"memory_budget\"} ";
+    for _ in 0..400 {
+        let text = scrape(&server).await;
+        assert!(value(&text, "belljar_sandboxes_warm ") <= 1.0, "{text}");
+        if value(&text, held) == 1.0 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("never held back");
 }
 
 #[tokio::test]

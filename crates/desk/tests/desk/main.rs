@@ -4,3 +4,4 @@ mod kept;
 mod running;
 mod scene;
 mod spares;
+mod warm;

@@ -14,9 +14,15 @@ pub async fn open(journal: Option<Journal>, locks: &Path) -> (Desk, Fake) {
 
 /// The same in front of this backend.
 pub async fn with(fake: Fake, journal: Option<Journal>, locks: &Path) -> (Desk, Fake) {
-    let settings = interpreter::Settings::new("/nonexistent");
-    let interpreter = Interpreter::with_backends(settings, vec![Arc::new(fake.clone())]).unwrap();
-    let settings = Settings {
+    let interpreter = interpreter::Settings::new("/nonexistent");
+    let interpreter = Interpreter::with_backends(interpreter, vec![Arc::new(fake.clone())]).unwrap();
+    let desk = Desk::open(interpreter, settings(journal, locks)).await;
+    (desk, fake)
+}
+
+/// A desk's settings, without warm sandboxes.
+pub fn settings(journal: Option<Journal>, locks: &Path) -> Settings {
+    Settings {
         machine: Machine { cpu_millis: 1000, memory_bytes: 64 << 30 },
         waiting_max: 4,
         wait_max: Duration::from_secs(2),
@@ -27,8 +33,7 @@ pub async fn with(fake: Fake, journal: Option<Journal>, locks: &Path) -> (Desk, 
         ceiling: Ceiling::of(64 << 30),
         locks: locks.to_owned(),
         warm: Vec::new(),
-    };
-    (Desk::open(interpreter, settings).await, fake)
+    }
 }
 
 /// The same without a journal.

@@ -18,7 +18,9 @@ const MEMORY_KIB_MAX: u64 = 512 << 10;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_requests_at_once() {
-    let Some(server) = Server::start(&["--queue", "100", "--queue-wait", "10"]) else { return };
+    let Some(server) = Server::start(&["--queue", "100", "--queue-wait", "10", "--warm-max", "2"]) else {
+        return;
+    };
     server.warm(2).await;
     let before = Traces::of(server.child.id(), server.folder.path());
     let count = raise(REQUESTS);

@@ -22,8 +22,21 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const MEMORY_KIB_MAX: u64 = 768 << 10;
 /// Descriptors that a server may have opened for good under load: connections to its journal.
 const DESCRIPTORS_MORE: usize = 32;
-const OPTIONS: [&str; 10] =
-    ["--queue", "64", "--queue-wait", "5", "--ttl", "30", "--sandboxes", "30", "--grace", "5"];
+// As many sandboxes are ready afterwards as before.
+const OPTIONS: [&str; 12] = [
+    "--queue",
+    "64",
+    "--queue-wait",
+    "5",
+    "--ttl",
+    "30",
+    "--sandboxes",
+    "30",
+    "--grace",
+    "5",
+    "--warm-max",
+    "2",
+];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_few_clients_for_a_while() {

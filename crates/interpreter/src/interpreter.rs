@@ -304,6 +304,7 @@ impl Interpreter {
             env: request.env.clone(),
             workspace: workspace(request.home_is_workspace),
             preload: self.shared.settings.preload,
+            ahead: caller.is_none(),
         });
         let started = started.await?;
         let origin = Origin {

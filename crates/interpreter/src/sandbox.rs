@@ -191,7 +191,11 @@ impl Sandbox {
 
     /// Makes it this caller's; false when it is somebody's already.
     pub(crate) fn give_to(&self, caller: &Caller) -> bool {
-        self.caller.set(caller.clone()).is_ok()
+        let is_given = self.caller.set(caller.clone()).is_ok();
+        if let (true, Some(guard)) = (is_given, &*lock(&self.kept.guard)) {
+            guard.taken();
+        }
+        is_given
     }
 
     /// Makes a Python context ahead of time and waits until it is up.

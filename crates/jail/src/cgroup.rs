@@ -178,6 +178,17 @@ impl Group {
         Ok(())
     }
 
+    /// Lets the groups beside it have the CPUs before it, or no more. Where CPU time is not controlled, nothing changes.
+    pub fn give_way(&self, gives: bool) {
+        let (file, [usual, little]) = match self.version {
+            Version::V2 => ("cpu.weight", ["100", "10"]),
+            Version::V1 => ("cpu.shares", ["1024", "102"]),
+        };
+        if let Some(path) = self.file(file) {
+            let _ = fs::write(path, if gives { little } else { usual });
+        }
+    }
+
     fn file(&self, name: &str) -> Option<PathBuf> {
         self.directories.iter().map(|directory| directory.join(name)).find(|path| path.exists())
     }

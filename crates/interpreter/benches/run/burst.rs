@@ -39,7 +39,9 @@ async fn rows(warm: usize, rounds: usize) -> Result<[Pair; 3], String> {
     let stubborn = PoolSettings { gauges: deaf, ..PoolSettings::default() };
     let ours = Arc::new(Scene::open("native", "python")?);
     let peer = Arc::new(Scene::with_pool(stubborn, "python")?);
-    let kept = [ours.keep_warm(warm)?, peer.keep_warm(warm)?];
+    // Work takes some before.
+    let stock = warm + cpus();
+    let kept = [ours.keep_warm(stock)?, peer.keep_warm(stock)?];
     let mut rows = [Pair::against(PEER), Pair::against(PEER), Pair::against(PEER)];
     for _ in 0..rounds {
         for (side, scene) in [&ours, &peer].into_iter().enumerate() {
@@ -87,7 +89,6 @@ async fn burst(scene: &Arc<Scene>) -> Vec<Result<f64, String>> {
 
 /// Code that keeps a CPU busy, once for each; what it did, in loops.
 fn busy(scene: &Arc<Scene>) -> Vec<JoinHandle<Result<f64, String>>> {
-    let cpus = std::thread::available_parallelism().map_or(2, usize::from);
     let code = format!(
         "import time\ncount, end = 0, time.monotonic() + {}\nwhile time.monotonic() < end:\n    count += 1\nprint(count)",
         WORK_MS as f64 / 1000.0
@@ -101,5 +102,9 @@ fn busy(scene: &Arc<Scene>) -> Vec<JoinHandle<Result<f64, String>>> {
             outcome.stdout.trim().parse().map_err(|_| outcome.stdout)
         })
     };
-    (0..cpus).map(|_| one()).collect()
+    (0..cpus()).map(|_| one()).collect()
+}
+
+fn cpus() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
 }

@@ -57,6 +57,9 @@ pub trait Guard: Send + Sync {
     /// What the sandbox has used until now. Cheap: it is asked up to twenty times a second.
     fn measure(&self) -> Measure;
 
+    /// Somebody uses it from now on, who may have as much as all others.
+    fn taken(&self) {}
+
     /// Memory that the sandbox has now, in bytes; what its processes share with others' counts in part. `None` where the
     /// backend cannot tell. Takes a millisecond or more.
     fn memory_bytes(&self) -> Option<u64> {
@@ -103,6 +106,8 @@ pub struct StartRequest {
     pub workspace: &'static str,
     /// What a zygote of this template imports ahead of time.
     pub preload: Preload,
+    /// Whether nobody waits for it: it gives way to other sandboxes until [`Guard::taken`], where the backend can do that.
+    pub ahead: bool,
 }
 
 /// How much a zygote imports before it forks the first context.

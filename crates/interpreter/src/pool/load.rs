@@ -1,10 +1,11 @@
 //! When filling gives way to running code.
 //!
-//! What is being made cannot simply have a low priority: its processes are forks of ones that last, an ordinary user may
-//! raise their niceness (or set `SCHED_IDLE`) but not take that back when somebody takes the sandbox, and most of the work
-//! is the kernel's on behalf of the jailer, which serves requests as well; a control group's weight would reach only the
-//! last part. So filling looks whether anybody else wants the CPUs and waits while that is so, for a bounded time: a pool
-//! that is never filled would only move the work into the requests.
+//! Niceness and `SCHED_IDLE` do not fit what is being made: an ordinary user may set them but not take them back when
+//! somebody takes the sandbox. The weight of its control group can be given back; the native backend sets it (see
+//! [`StartRequest::ahead`](crate::backend::StartRequest)). It reaches two thirds of the work, and only where control groups
+//! are delegated: the rest is the jailer's, the zygote's and this process's. So filling also looks whether others want all
+//! CPUs, and waits while that is so, for a bounded time: a pool that is never filled would only move the work into the
+//! requests.
 
 use std::path::Path;
 use std::sync::LazyLock;

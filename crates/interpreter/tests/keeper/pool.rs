@@ -166,6 +166,37 @@ async fn nothing_of_an_old_build_is_given_after_its_template_was_built_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nobody_has_gives_way_and_what_was_taken_has_its_share() {
+    let Some(interpreter) = open(&data_dir(), Preload::Lazy) else { return };
+    let _warm = warm(&interpreter, 2).await;
+    if shares().is_empty() {
+        return eprintln!("skipped: CPU time is not controlled here");
+    }
+    assert!(shares().iter().all(|share| *share <= 102), "{:?}", shares());
+    let _taken = take(&interpreter).await;
+    let whole = shares().into_iter().filter(|share| [100, 1024].contains(share)).count();
+    assert_eq!(whole, 1, "{:?}", shares());
+}
+
+/// The shares of CPU time that the control groups of contexts have.
+fn shares() -> Vec<u32> {
+    let contexts = Process::all().into_iter().filter(|process| process.depth == INSIDE && process.is_python);
+    let share = |process: Process| {
+        let text = std::fs::read_to_string(format!("/proc/{}/cgroup", process.pid.as_raw_nonzero())).ok()?;
+        text.lines().find_map(|line| {
+            let mut parts = line.splitn(3, ':').skip(1);
+            let (names, path) = (parts.next()?, parts.next()?);
+            let file = match names.split(',').any(|name| name == "cpu") {
+                true => format!("/sys/fs/cgroup/{names}{path}/cpu.shares"),
+                false => format!("/sys/fs/cgroup{path}/cpu.weight"),
+            };
+            std::fs::read_to_string(file).ok()?.trim().parse().ok()
+        })
+    };
+    contexts.filter_map(share).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn at_the_end_no_process_is_left() {
     let Some(interpreter) = open(&data_dir(), Preload::Lazy) else { return };
     let warm = warm(&interpreter, 3).await;

@@ -169,6 +169,9 @@ impl Keeper {
                 })?))
             }
         };
+        if request.ahead {
+            group.iter().for_each(|group| group.give_way(true));
+        }
         let joins = group
             .as_ref()
             .map_or(Ok(Vec::new()), |group| group.joins())

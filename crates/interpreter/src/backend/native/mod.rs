@@ -145,6 +145,10 @@ impl super::Guard for Guard {
         }
     }
 
+    fn taken(&self) {
+        self.group.iter().for_each(|group| group.give_way(false));
+    }
+
     fn memory_bytes(&self) -> Option<u64> {
         self.group.as_ref()?.memory_bytes()
     }

@@ -19,6 +19,8 @@ import threading
 from . import context, enter, frames, renew
 
 CAPABILITY_VERSION_3 = 0x20080522
+# How much likelier each generation of forks is to be killed for memory, and the most that there is.
+OOM_STEP, OOM_MAX = 50, 1000
 # Open files that are told, and their paths.
 FILES_MAX = 100
 PATH_CHARS_MAX = 500
@@ -49,7 +51,7 @@ def fork(made, order, descriptors):
     except MemoryError:
         report = {"refused": {"reason": "memory", "message": "there is not enough memory"}}
     except OSError as error:
-        reason = "memory" if error.errno in (errno.EAGAIN, errno.ENOMEM) else "error"
+        reason = {errno.EAGAIN: "processes", errno.ENOMEM: "memory"}.get(error.errno, "error")
         report = {"refused": {"reason": reason, "message": os.strerror(error.errno or 0)}}
     finally:
         for descriptor in descriptors:
@@ -136,6 +138,7 @@ def become(made, order, descriptors, at, state):
         channel = frames.Channel(socket.socket(fileno=context.hide(own)))
         for place in order["places"]:
             copy(place, f"/proc/self/fd/{tree}{place}")
+        _die_first()
         step = "move to the tree of the branch"
         move(tree)
         for other in descriptors:
@@ -182,6 +185,14 @@ def copy(source, target):
         elif entry.is_file():
             shutil.copy2(entry.path, there)
         # Sockets, pipes and devices are bound to processes that a fork does not have.
+
+
+def _die_first():
+    """Where memory runs out the kernel shall take the forks, the deepest first, and not what they came from."""
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "r+") as file:
+        score = min(int(file.read()) + OOM_STEP, OOM_MAX)
+        file.seek(0)
+        file.write(str(score))
 
 
 def move(tree):

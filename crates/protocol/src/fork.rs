@@ -34,7 +34,8 @@ pub struct OpenFile {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ForkRefusal {
-    /// For programs: `threads` (Python threads run), `library` (one that does not survive a fork), `memory`, `error`.
+    /// For programs: `threads` (Python threads run), `library` (one that does not survive a fork), `memory`,
+    /// `processes` (no further one may be), `error`.
     pub reason: String,
     /// For people; fits after "cannot fork …:".
     pub message: String,

@@ -2,8 +2,8 @@
 
 use crate::subject;
 use interpreter::{
-    Caller, Context, ContextRequest, ExecuteRequest, Interpreter, Place, Preload, Sandbox, SandboxRequest,
-    template::Store,
+    Caller, Context, ContextRequest, Error, ExecuteRequest, Interpreter, Place, Preload, Sandbox,
+    SandboxRequest, template::Store,
 };
 use protocol::{Category, Language, Limits, Outcome, Status};
 use std::{io::Write, sync::Arc};
@@ -106,6 +106,12 @@ impl Bench {
     pub async fn fresh(&self, code: &str) -> Outcome {
         let place = Place::Fresh(self.request(Limits::default()));
         self.execute(ExecuteRequest::new(code, Language::Python, place)).await
+    }
+
+    /// Runs code in a context that may be gone.
+    pub async fn try_run(&self, context: &Arc<Context>, code: &str) -> Result<Outcome, Error> {
+        let request = ExecuteRequest::new(code, context.language(), Place::Context(context.clone()));
+        Ok(self.interpreter.execute(&Caller::local(), request).await?.outcome().await)
     }
 
     /// Runs a request.

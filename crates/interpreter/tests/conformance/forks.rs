@@ -5,12 +5,12 @@ use interpreter::{Context, Error, ForkRequest, Forked};
 use protocol::{Limits, Status};
 use std::{sync::Arc, time::Duration};
 
-async fn fork(context: &Arc<Context>, count: usize) -> Result<Forked, Error> {
+pub async fn fork(context: &Arc<Context>, count: usize) -> Result<Forked, Error> {
     context.fork(ForkRequest { count, same_random: false }).await
 }
 
 /// A context that can be forked; `None` where the backend cannot do that, which it then says.
-async fn forkable(bench: &Bench) -> Option<Arc<Context>> {
+pub async fn forkable(bench: &Bench) -> Option<Arc<Context>> {
     // Without a control group memory that forks share is counted for each.
     let context = bench.python(Limits { memory_bytes: 2 << 30, ..Limits::default() }).await;
     bench.print(&context, "x = 1").await;
@@ -25,7 +25,7 @@ async fn forkable(bench: &Bench) -> Option<Arc<Context>> {
     }
 }
 
-fn reason(error: Error) -> String {
+pub fn reason(error: Error) -> String {
     match error {
         Error::ForkRefused { reason, .. } => reason,
         other => panic!("{other:?}"),

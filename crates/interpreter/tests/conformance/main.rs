@@ -13,6 +13,7 @@ mod ends;
 mod figures;
 mod files;
 mod forks;
+mod hard_forks;
 mod interrupts;
 mod languages;
 mod leftovers;
@@ -75,5 +76,6 @@ every_test! { [native oci_runc oci_runsc] {
         r_keeps_state r_errors_and_plots isolation_is_told;
     forks: forks_have_the_variables_and_files_of_their_own many_forks_and_forks_of_forks
         what_a_fork_cannot_have_is_told forks_while_something_happens;
+    hard_forks: libraries_in_forks memory_of_forks forks_that_cannot_be killed_at_any_step;
     leftovers: nothing_grows nothing_stays a_killed_host_leaves_nothing;
 } }

@@ -37,7 +37,14 @@ impl Server {
         let mut command = Command::new(program);
         command.arg("--data-dir").arg(&folder.0);
         command.args(["serve", "--listen", "127.0.0.1:0", "--template", template, "--e2b-warm", "1"]);
-        command.args(["--warm", &warm.to_string(), "--sandboxes", &(2 * warm + 8).to_string()]);
+        command.args([
+            "--warm",
+            &warm.to_string(),
+            "--warm-max",
+            &warm.to_string(),
+            "--sandboxes",
+            &(2 * warm + 8).to_string(),
+        ]);
         // As servers run, but for a terminal that would have to show every request.
         command.env("BELLJAR_LOG", "warn").stdin(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().map_err(|error| format!("cannot start a server: {error}"))?;

@@ -149,9 +149,14 @@ pub async fn killed_at_any_step(bench: Bench) {
             let parent: Arc<Context> = parent.clone();
             tokio::spawn(async move { fork(&parent, 4).await })
         };
-        tokio::time::sleep(Duration::from_micros(random(12_000))).await;
-        let new: Vec<u32> = Traces::of(own).beyond(&before).processes.iter().map(|(pid, _)| *pid).collect();
-        if let Some(victim) = new.get(random(new.len().max(1) as u64) as usize) {
+        tokio::time::sleep(Duration::from_micros(random(20_000))).await;
+        let mut new: Vec<u32> =
+            Traces::of(own).beyond(&before).processes.iter().map(|(pid, _)| *pid).collect();
+        new.sort_unstable();
+        // Half of the time one of the youngest: with the sandbox's first processes everything ends.
+        let from = if random(2) == 0 { new.len().saturating_sub(4) } else { 0 };
+        let among = &new[from..];
+        if let Some(victim) = among.get(random(among.len().max(1) as u64) as usize) {
             let killed = std::process::Command::new("kill").args(["-9", &victim.to_string()]).output();
             killed.expect("kill is there");
         }

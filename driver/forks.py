@@ -137,7 +137,9 @@ def become(made, order, descriptors, at, state):
         own, tree = descriptors[2 * at : 2 * at + 2]
         channel = frames.Channel(socket.socket(fileno=context.hide(own)))
         for place in order["places"]:
-            copy(place, f"/proc/self/fd/{tree}{place}")
+            there = f"/proc/self/fd/{tree}{place}"
+            clear(there, place)
+            copy(place, there)
         _die_first()
         step = "move to the tree of the branch"
         move(tree)
@@ -157,6 +159,7 @@ def become(made, order, descriptors, at, state):
             # The module renews its own generator in every fork.
             random.setstate(state)
         made.rebind(channel)
+        made.wake = rest()
         step = None
     except OSError as error:
         _fail(channel, f"{step}: {error}"[:300], error.errno or 0)
@@ -172,6 +175,40 @@ def _fail(channel, step, number):
         os._exit(1)
 
 
+def rest():
+    """Be what the kernel kills first where memory runs out; return what ends that, once code runs here."""
+    path = "/proc/self/oom_score_adj"
+    try:
+        with open(path, "r+") as file:
+            before = file.read()
+            file.seek(0)
+            file.write("1000")
+    except OSError:
+        return None
+
+    def wake():
+        with contextlib.suppress(OSError), open(path, "w") as file:
+            file.write(before)
+
+    return wake
+
+
+def clear(target, source):
+    """Remove the files of a directory; a directory below it that the source has too stays the same one."""
+    for entry in os.scandir(target):
+        if entry.is_dir(follow_symlinks=False):
+            wanted = os.path.join(source, entry.name)
+            kept = os.path.isdir(wanted) and not os.path.islink(wanted)
+            os.chmod(entry.path, 0o700)
+            clear(entry.path, wanted)
+            if not kept:
+                # Not empty where somebody else's socket or pipe is in it.
+                with contextlib.suppress(OSError):
+                    os.rmdir(entry.path)
+        elif entry.is_symlink() or entry.is_file():
+            os.unlink(entry.path)
+
+
 def copy(source, target):
     """Copy a directory's content, links as links; what cannot be copied is an error."""
     for entry in os.scandir(source):
@@ -179,7 +216,8 @@ def copy(source, target):
         if entry.is_symlink():
             os.symlink(os.readlink(entry.path), there)
         elif entry.is_dir():
-            os.mkdir(there)
+            if not os.path.isdir(there):
+                os.mkdir(there)
             copy(entry.path, there)
             shutil.copystat(entry.path, there)
         elif entry.is_file():

@@ -101,6 +101,8 @@ pub struct Context {
     place: Rc<Place>,
     /// It comes from another context: its process id is what the kernel says, not what it says.
     branch: bool,
+    /// It was asked to run something.
+    used: bool,
     /// The transfer by which the host waits for forks of it.
     forking: Option<Transfer>,
     root: Option<Root>,
@@ -139,6 +141,7 @@ impl Context {
             driving,
             place,
             branch: false,
+            used: false,
             forking: None,
             root: None,
             pidfd: None,
@@ -191,6 +194,7 @@ impl Context {
 
     /// Queues an execution.
     pub fn execute(&mut self, next: Queued, ground: &mut Ground) {
+        self.used = true;
         if self.queue.len() < QUEUE_MAX {
             self.queue.push_back(next);
         }

@@ -68,7 +68,7 @@ pub fn branch(wanted: &Branch, ground: &Ground) -> Result<(Context, [OwnedFd; 2]
     driving.name_speaker()?;
     let (stdin, _) = Stdin::new(false)?;
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let tree = rustix::fs::open(&wanted.root, flags, Mode::empty())?;
+    let tree = rustix::fs::open(format!("{}/", wanted.root), flags, Mode::empty())?;
     Ok((Context::forked(wanted.context.clone(), driving, stdin, ground).with_place(place), [theirs, tree]))
 }
 

@@ -11,7 +11,7 @@ use crate::processes;
 use crate::program::Program;
 use crate::readiness::{Interest, Ready};
 use crate::settings::{self, SettingsError};
-use crate::watch::Watch;
+use crate::watch::{Overrun, Watch};
 use crate::watching::Watching;
 use crate::wire::HostError;
 use crate::zygote::Zygote;
@@ -177,14 +177,29 @@ impl Guest {
         }
     }
 
-    /// Kills everything when the sandbox uses more than it may.
+    /// Kills everything when the sandbox uses more than it may; where that is memory, states that only rest go first.
     fn watch_limits(&mut self) {
         let now = self.ground.now;
         if let Some(overrun) = self.ground.watch.overrun(now, &mut self.ground.host) {
+            if overrun == Overrun::Memory && self.give_way() {
+                return;
+            }
             self.contexts.iter_mut().for_each(|context| context.overran(overrun, now));
             self.programs().for_each(|program| program.overran(overrun));
             self.kill_everything();
         }
+    }
+
+    /// Kills the older half of the states that rest, and has the watch look again soon; false where there are none.
+    fn give_way(&mut self) -> bool {
+        let now = self.ground.now;
+        let resting: Vec<_> = self.contexts.iter_mut().filter(|context| context.rests()).collect();
+        let gone = resting.len().div_ceil(2);
+        resting.into_iter().take(gone).for_each(|context| context.overran(Overrun::Memory, now));
+        if gone > 0 {
+            self.ground.watch.look_soon(now);
+        }
+        gone > 0
     }
 
     fn turn(&mut self, ready: &Ready) {

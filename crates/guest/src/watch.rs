@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 /// Time between two looks.
 const EVERY: Duration = Duration::from_millis(200);
+/// Time until what was killed is gone.
+const SOON: Duration = Duration::from_millis(50);
 /// Growth of the peak that the host is told between executions, in bytes.
 const TOLD_EVERY_BYTES: u64 = 4 << 20;
 /// File systems of a sandbox that live in memory.
@@ -84,6 +86,11 @@ impl Watch {
             return Some(Overrun::Memory);
         }
         crowded.then_some(Overrun::Processes)
+    }
+
+    /// Something was killed: whether that was enough is seen soon.
+    pub fn look_soon(&mut self, now: Instant) {
+        self.due = now + SOON;
     }
 
     fn memory_exceeded(&mut self, host: &mut Host) -> bool {

@@ -45,8 +45,8 @@ pub struct Context {
     busy: AtomicBool,
     stdin_open: AtomicBool,
     input: Arc<Credit>,
-    /// Where it is, when it is a fork of another one.
-    tree: Option<Tree>,
+    /// Where it is, when that is the tree of a fork.
+    tree: Option<Arc<Tree>>,
 }
 
 /// How contexts of each language come to be in one sandbox.
@@ -166,8 +166,8 @@ impl Context {
         Ok(context)
     }
 
-    /// Registers a context that becomes a fork of another one.
-    pub(crate) fn branch(sandbox: &Arc<Sandbox>, tree: Tree) -> Arc<Context> {
+    /// Registers a context that becomes a fork of another one, in this tree or in that of the sandbox.
+    pub(crate) fn branch(sandbox: &Arc<Sandbox>, tree: Option<Arc<Tree>>) -> Arc<Context> {
         let id = ContextId::from_bits(ids::random());
         let life = sandbox.wire().routes.add_context(id.clone());
         let input = sandbox.wire().routes.add_input(Input::Context(id.clone()));
@@ -179,7 +179,7 @@ impl Context {
             busy: AtomicBool::new(false),
             stdin_open: AtomicBool::new(false),
             input,
-            tree: Some(tree),
+            tree,
             sandbox: sandbox.clone(),
         });
         sandbox.remember(&context);
@@ -193,7 +193,11 @@ impl Context {
 
     /// Where its tree begins in the sandbox; empty for all but forks.
     pub(crate) fn root(&self) -> &str {
-        self.tree.as_ref().map_or("", Tree::root)
+        self.tree.as_ref().map_or("", |tree| tree.root())
+    }
+
+    pub(crate) fn tree(&self) -> Option<Arc<Tree>> {
+        self.tree.clone()
     }
 
     /// The files that its code sees; those of forks are their own.
@@ -231,6 +235,18 @@ impl Context {
     pub fn kill(&self) {
         if self.is_alive() {
             self.sandbox.wire().post(&Request::ContextKill { context: self.id.clone() });
+        }
+    }
+
+    /// Ends it, and waits until it has.
+    pub(crate) async fn end(&self) -> Result<(), Error> {
+        self.kill();
+        let mut life = self.life();
+        let ended = life.wait_for(|life| matches!(life, Life::Ended(_)));
+        match tokio::time::timeout(Duration::from_millis(START_MS), ended).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) => Err(self.sandbox.lost(self.sandbox.wire().gone())),
+            Err(_) => Err(Error::Guest { why: format!("{} did not end", self.id) }),
         }
     }
 

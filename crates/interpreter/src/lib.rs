@@ -50,7 +50,7 @@ pub use error::Error;
 pub use execution::{Execution, Interrupter};
 pub use files::{Attributes, FileError, Files};
 pub use forking::{FORKS_MAX, ForkRequest, Forked};
-pub use history::History;
+pub use history::{History, Saved};
 pub use ids::random as random_bits;
 pub use interpreter::{Interpreter, Settings};
 pub use mime::guess as guess_mime;

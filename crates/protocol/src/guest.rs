@@ -27,7 +27,8 @@ pub type Transfer = u64;
 pub struct Branch {
     /// Its id.
     pub context: ContextId,
-    /// Where its tree is, which is there already.
+    /// Where its tree is, which is there already; empty where it is the sandbox's own. What is at the places of the fork's
+    /// files gives way to them.
     pub root: String,
 }
 

@@ -23,6 +23,11 @@ impl Context {
         self.ready && idle && self.ending.is_none() && self.forking.is_none() && self.forks_itself()
     }
 
+    /// Whether it is a state to go back to: a fork that has run nothing yet.
+    pub fn rests(&self) -> bool {
+        self.branch && !self.used && self.may_fork()
+    }
+
     /// Whether its driver knows how to fork.
     fn forks_itself(&self) -> bool {
         self.streams == Streams::PerExecution && self.forked

@@ -4,6 +4,10 @@
 //! a cell ends with the first line after which nothing is open, a block with the first line that is not indented.
 //! The exit code is then that of the last cell.
 
+mod cells;
+mod magics;
+mod past;
+
 use super::Site;
 use super::complete::{State, continues_block, state};
 use super::editor::{Lines, Typed, terminal_keeper};
@@ -13,9 +17,11 @@ use super::options::SandboxArgs;
 use super::policy;
 use super::signals::Signals;
 use super::upload::Uploads;
-use super::view::{Reader, Source, View};
-use interpreter::{Context, ExecuteRequest, Place, Sandbox, SandboxRequest, Settings};
-use protocol::{Isolation, Language, Outcome};
+use super::view::{Reader, View};
+use cells::Cells;
+use interpreter::Settings;
+use past::Past;
+use protocol::{Isolation, Language};
 use rustyline::Helper;
 use rustyline::completion::Completer;
 use rustyline::highlight::Highlighter;
@@ -37,6 +43,9 @@ pub struct ReplArgs {
     /// What code may do: open, standard, strict, or a policy's TOML file [default: the configuration's, else standard]
     #[arg(long, value_name = "NAME|FILE")]
     policy: Option<String>,
+    /// Cells that %undo can go back at most: the state before each Python cell is kept; 0 keeps none
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u8).range(..=100))]
+    undo: u8,
     #[command(flatten)]
     sandbox: SandboxArgs,
 }
@@ -58,8 +67,9 @@ pub fn repl(args: &ReplArgs, site: &Site) -> Done {
         let sandbox = signals.unless(live.sandbox(request.clone(), &uploads)).await?;
         Ok((live, sandbox))
     })?;
-    let policy = policy.name().to_owned();
-    let mut cells = Cells { site, language, policy, request, live, sandbox, context: None };
+    let (undo, context) = (usize::from(args.undo), None);
+    let past = Past::new(undo);
+    let mut cells = Cells { site, language, policy, request, live, sandbox, context, undo, past };
     if !std::io::stdin().is_terminal() {
         return from_pipe(&mut cells, &mut view, &mut signals);
     }
@@ -70,65 +80,10 @@ pub fn repl(args: &ReplArgs, site: &Site) -> Done {
 fn banner(language: Language, template: &str, isolation: &Isolation) -> String {
     let strength = format!("{:?}", isolation.strength).to_lowercase();
     let backend = &isolation.backend;
+    let help = if language == Language::Python { " · %help: undo, checkpoints, branches" } else { "" };
     format!(
-        "{language}, template {template}, {backend} sandbox ({strength} isolation) · Ctrl-C interrupts, Ctrl-D ends"
+        "{language}, template {template}, {backend} sandbox ({strength} isolation) · Ctrl-C interrupts, Ctrl-D ends{help}"
     )
-}
-
-/// The live context and how to get another one.
-struct Cells<'a> {
-    site: &'a Site,
-    language: Language,
-    /// The policy's name.
-    policy: String,
-    request: SandboxRequest,
-    live: Live,
-    sandbox: Arc<Sandbox>,
-    context: Option<Arc<Context>>,
-}
-
-impl Cells<'_> {
-    /// Runs one cell and shows it.
-    fn run(&mut self, code: &str, view: &mut View, signals: &mut Signals) -> Done<Outcome> {
-        signals.reset();
-        let (label, policy) = ("cell".to_owned(), self.policy.clone());
-        view.source = Some(Source { label, code: code.to_owned(), policy });
-        let outcome = self.site.runtime.block_on(async {
-            let execution = match signals.unless(self.live.execute(self.cell(code))).await {
-                Err(failure) if failure.code == "lost" => {
-                    view.screen
-                        .warning("the sandbox is gone, with its variables and files; this is a new one")?;
-                    self.context = None;
-                    let (request, nothing) = (self.request.clone(), Uploads::default());
-                    self.sandbox = signals.unless(self.live.sandbox(request, &nothing)).await?;
-                    signals.unless(self.live.execute(self.cell(code))).await?
-                }
-                other => other?,
-            };
-            // Denied code has none, and takes none away.
-            self.context = execution.context().or(self.context.take());
-            view.follow(execution, signals).await
-        })?;
-        if !outcome.context_alive && self.context.take().is_some() {
-            view.screen
-                .warning("the interpreter ended, its variables are gone; the next cell gets a new one")?;
-        }
-        Ok(outcome)
-    }
-
-    fn cell(&self, code: &str) -> ExecuteRequest {
-        let place = match &self.context {
-            Some(context) => Place::Context(context.clone()),
-            None => Place::Sandbox(self.sandbox.clone()),
-        };
-        ExecuteRequest::new(code, self.language, place)
-    }
-
-    fn ends(&self, code: &str) -> bool {
-        let code = code.trim();
-        matches!(code, "exit" | "quit")
-            || self.language != Language::Bash && matches!(code, "exit()" | "quit()" | "q()")
-    }
 }
 
 fn from_pipe(cells: &mut Cells<'_>, view: &mut View, signals: &mut Signals) -> Done {
@@ -157,7 +112,7 @@ fn from_pipe(cells: &mut Cells<'_>, view: &mut View, signals: &mut Signals) -> D
             return Ok(0);
         }
         if !code.trim().is_empty() {
-            exit = cells.run(&code, view, signals)?.exit_code as u8;
+            exit = cells.run(&code, view, signals)?;
         }
     }
     Ok(exit)
@@ -187,10 +142,7 @@ fn from_terminal(cells: &mut Cells<'_>, view: &mut View, signals: &mut Signals) 
         if cells.ends(&code) {
             return Ok(0);
         }
-        let outcome = cells.run(&code, view, signals)?;
-        if outcome.error.as_ref().is_some_and(|error| error.name == "ExitCode") {
-            view.screen.note(&format!("exit code {}", outcome.exit_code))?;
-        }
+        cells.run(&code, view, signals)?;
     }
 }
 

@@ -1,8 +1,8 @@
 //! Forks of live contexts. Backends that cannot fork say so.
 
 use crate::bench::Bench;
-use interpreter::{Context, Error, ForkRequest, Forked};
-use protocol::{Limits, Status};
+use interpreter::{Context, ContextRequest, Error, ForkRequest, Forked, History};
+use protocol::{Language, Limits, Status};
 use std::{sync::Arc, time::Duration};
 
 pub async fn fork(context: &Arc<Context>, count: usize) -> Result<Forked, Error> {
@@ -166,4 +166,98 @@ pub async fn forks_while_something_happens(bench: Bench) {
 
 fn reason_or_lost(result: Result<Forked, Error>) -> &'static str {
     result.unwrap_err().code()
+}
+
+pub async fn a_state_takes_the_place_of_what_came_after(bench: Bench) {
+    if forkable(&bench).await.is_none() {
+        return;
+    }
+    let live = bench.python(Limits { memory_bytes: 2 << 30, ..Limits::default() }).await;
+    // One that is on its way is waited for.
+    let empty = live.save().await.unwrap();
+    let make = "import os, random\nrandom.seed(1)\nos.makedirs('d/e')\nopen('d/e/f', 'w').write('old')\n\
+                open('fixed', 'w').write('old'); os.chmod('fixed', 0o444)\nos.symlink('d', 'link')\nx = 1";
+    bench.print(&live, make).await;
+    let shell = ContextRequest { language: Language::Bash, ..ContextRequest::default() };
+    let shell = live.sandbox().create_context(shell).await.unwrap();
+    bench.print(&shell, "cd d/e").await;
+    let state = live.save().await.unwrap();
+    let spoil = "x = 2; random.random()\nopen('d/e/f', 'w').write('spoilt'); os.remove('link')\nopen('link', 'w').close()\n\
+                 os.remove('fixed'); os.makedirs('more/and/more'); os.chmod('more', 0o500)\nopen('/tmp/t', 'w').close()\n\
+                 pid = os.spawnlp(os.P_NOWAIT, 'sleep', 'sleep', '1000')";
+    bench.print(&live, spoil).await;
+    let heir = state.replace(&live).await.unwrap();
+    assert!(!live.is_alive() && state.is_alive());
+    let seen = "print(x, open('d/e/f').read(), open('fixed').read(), oct(os.stat('fixed').st_mode), os.readlink('link'), \
+                sorted(os.listdir()), os.listdir('/tmp'))\nprint(random.random())";
+    let told = bench.print(&heir, seen).await;
+    let (first, drawn) = told.split_once('\n').unwrap();
+    assert_eq!(first, "1 old old 0o100444 d ['d', 'fixed', 'link'] []");
+    assert_eq!(bench.print(&state, "print(random.random())").await, drawn, "the same random numbers");
+    // Others find the files where they were, and so does whoever asks from outside.
+    assert_eq!(bench.print(&shell, "cat f; pgrep sleep || true").await, "old");
+    let mut read = Vec::new();
+    heir.sandbox().files().read("d/e/f", &mut read).await.unwrap();
+    assert_eq!(read, b"old");
+    bench.print(&heir, "open('d/e/f', 'w').write('new')").await;
+    assert_eq!(bench.print(&shell, "cat f").await, "new");
+    // In a fork's tree as well.
+    let branch = fork(&heir, 1).await.unwrap().contexts.remove(0);
+    let before = branch.save().await.unwrap();
+    bench.print(&branch, "x = 3; open('b', 'w').close()").await;
+    let branch = before.replace(&branch).await.unwrap();
+    assert_eq!(bench.print(&branch, "print(x, os.path.exists('b'))").await, "1 False\n");
+    assert_eq!(bench.print(&branch, "open('b', 'w').close(); print(os.listdir('d/e'))").await, "['f']\n");
+    assert_eq!(bench.print(&heir, "print(os.path.exists('b'))").await, "False\n");
+    // An interpreter that ended is replaced as well.
+    bench.run(&heir, "os._exit(1)").await;
+    let first = empty.replace(&heir).await.unwrap();
+    assert_eq!(bench.print(&first, "import os; print(os.listdir(), 'x' in globals())").await, "[] False\n");
+    let error = first.replace(&first).await.unwrap_err();
+    assert_eq!(error.code(), "request");
+}
+
+pub async fn a_history_goes_back_as_far_as_it_can(bench: Bench) {
+    let Some(live) = forkable(&bench).await else { return };
+    let mut history = History::new(3);
+    for step in 2..=5 {
+        history.keep(&live).await.unwrap();
+        bench.print(&live, &format!("x = {step}")).await;
+    }
+    assert_eq!((history.len(), history.nearest(4)), (3, None));
+    assert!(history.back(4).is_none() && history.len() == 3, "nothing is forgotten");
+    let state = history.back(2).unwrap();
+    assert_eq!((bench.print(&state, "print(x)").await.as_str(), history.len()), ("3\n", 1));
+    bench
+        .print(
+            &state,
+            "import threading; done = threading.Event(); threading.Thread(target=done.wait).start()",
+        )
+        .await;
+    assert_eq!(reason(history.keep(&state).await.unwrap_err()), "threads");
+    assert!(history.back(1).is_none());
+    assert_eq!(history.nearest(1), Some(2));
+    assert_eq!(bench.print(&history.back(2).unwrap(), "print(x)").await, "2\n");
+}
+
+pub async fn states_give_way_where_memory_runs_out(bench: Bench) {
+    if forkable(&bench).await.is_none() {
+        return;
+    }
+    let live = bench.python(Limits { memory_bytes: 400 << 20, ..Limits::default() }).await;
+    bench.print(&live, "import time\nx = bytearray(b'x') * (80 << 20)").await;
+    let mut states = Vec::new();
+    for step in 0..8 {
+        states.push(live.save().await.unwrap());
+        // Every page is another one than before; without control groups somebody has to see it.
+        let outcome =
+            bench.run(&live, &format!("x[::4096] = b'{step}' * len(x[::4096]); time.sleep(0.5)")).await;
+        assert_eq!((outcome.status, outcome.context_alive), (Status::Ok, true), "{step}: {outcome:?}");
+    }
+    let living = states.iter().filter(|state| state.is_alive()).count();
+    assert!((1..8).contains(&living), "{living} states of 80 MiB live in 400 MiB");
+    assert_eq!(bench.print(&live, "print(x[0], len(x) >> 20)").await, "55 80\n");
+    // What runs in a fork that was used is no state any more.
+    let outcome = bench.run(&live, "y = bytearray(b'y') * (900 << 20)").await;
+    assert_eq!(outcome.status, Status::OutOfMemory, "{outcome:?}");
 }

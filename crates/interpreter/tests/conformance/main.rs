@@ -75,7 +75,8 @@ every_test! { [native oci_runc oci_runsc] {
     languages: bash_keeps_state bash_errors javascript_keeps_state javascript_errors typescript_keeps_state
         r_keeps_state r_errors_and_plots isolation_is_told;
     forks: forks_have_the_variables_and_files_of_their_own many_forks_and_forks_of_forks
-        what_a_fork_cannot_have_is_told forks_while_something_happens;
+        what_a_fork_cannot_have_is_told forks_while_something_happens a_state_takes_the_place_of_what_came_after
+        a_history_goes_back_as_far_as_it_can states_give_way_where_memory_runs_out;
     hard_forks: libraries_in_forks memory_of_forks forks_that_cannot_be killed_at_any_step;
     leftovers: nothing_grows nothing_stays a_killed_host_leaves_nothing;
 } }

@@ -221,6 +221,7 @@ impl Desk {
             room,
             sandbox: self.maker(visitor, &place),
             libraries,
+            undo_failed: true,
         });
         Ok(Held { caller: visitor.caller().clone(), since: Instant::now(), chat, place })
     }

@@ -20,6 +20,15 @@ pub struct ForkReport {
     pub files: Vec<OpenFile>,
 }
 
+impl ForkReport {
+    /// Whether a fork has all that its parent has, and shares nothing with it that moves.
+    pub fn is_whole(&self) -> bool {
+        self.refused.is_none()
+            && (self.native_threads, self.processes, self.sockets) == (0, 0, 0)
+            && self.files.is_empty()
+    }
+}
+
 /// A file that is open in a context.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

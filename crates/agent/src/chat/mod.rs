@@ -13,6 +13,7 @@ mod end;
 mod follow;
 mod place;
 mod run;
+mod undo;
 pub mod view;
 mod words;
 
@@ -83,6 +84,8 @@ pub struct Setup {
     pub sandbox: MakeSandbox,
     /// What is installed in it: names and versions.
     pub libraries: Vec<(String, String)>,
+    /// Python code that fails leaves nothing behind: what follows goes on from the state before it, where that can be kept.
+    pub undo_failed: bool,
 }
 
 impl Setup {

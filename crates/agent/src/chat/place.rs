@@ -1,6 +1,6 @@
 //! Where the code of a chat runs: one sandbox, made when the first code may run, and one context for each language in it.
 
-use super::{NoSandbox, Setup, words};
+use super::{NoSandbox, Setup, undo::States, words};
 use interpreter::{Context, Error, ExecuteRequest, Execution, Sandbox};
 use protocol::{Language, Outcome};
 use std::{collections::HashMap, sync::Arc};
@@ -9,7 +9,9 @@ use std::{collections::HashMap, sync::Arc};
 #[derive(Default)]
 pub(super) struct Place {
     sandbox: Option<Arc<Sandbox>>,
-    contexts: HashMap<Language, Arc<Context>>,
+    pub(super) contexts: HashMap<Language, Arc<Context>>,
+    /// The state before the Python code that runs, and the one to go back to before anything else runs.
+    pub(super) states: States,
 }
 
 /// Code that runs, and what the model has to know about where.
@@ -37,12 +39,16 @@ impl Place {
     /// # Errors
     /// When there is nothing to run it in.
     pub async fn begin(&mut self, setup: &Setup, mut request: Wish<'_>) -> Result<Begun, NoSandbox> {
-        let mut note = self.forget_dead(request.language);
+        let not_undone = self.go_back().await;
+        let mut note = self.forget_dead(request.language).or(not_undone);
         loop {
             let sandbox = match &self.sandbox {
                 Some(sandbox) => sandbox.clone(),
                 None => self.sandbox.insert((setup.sandbox)().await?).clone(),
             };
+            if setup.undo_failed && request.language == Language::Python {
+                self.save(&sandbox).await;
+            }
             let place = match self.contexts.get(&request.language) {
                 Some(context) => interpreter::Place::Context(context.clone()),
                 None => interpreter::Place::Sandbox(sandbox),
@@ -68,6 +74,9 @@ impl Place {
     /// What the model has to know about the place after an execution.
     pub fn after(&mut self, outcome: &Outcome) -> Option<&'static str> {
         outcome.sandbox.as_ref()?;
+        if self.will_go_back(outcome) {
+            return Some(words::UNDONE);
+        }
         let lost = self.forget_dead(outcome.language);
         if lost.is_none() && !outcome.context_alive {
             self.contexts.remove(&outcome.language);
@@ -81,6 +90,7 @@ impl Place {
         if self.sandbox.as_ref().is_some_and(|sandbox| !sandbox.is_alive()) {
             self.sandbox = None;
             self.contexts.clear();
+            self.states = States::default();
             return Some(words::SANDBOX_LOST);
         }
         let dead = self.contexts.get(&language).is_some_and(|context| !context.is_alive());

@@ -26,6 +26,12 @@ pub(super) const CONTEXT_LOST: &str = "The interpreter has ended: variables and 
 /// Told when a sandbox went away.
 pub(super) const SANDBOX_LOST: &str = "The sandbox is gone with its variables and files. The next code runs in a new one, which has only the files that were there at the start.";
 
+/// Told when what failed code did will be undone before the next code runs.
+pub(super) const UNDONE: &str = "This code was undone: variables, imports and files are again as they were before it ran, also where its interpreter ended. The next code goes on from there.";
+/// Told when that could not be done after all.
+pub(super) const NOT_UNDONE: &str =
+    "The code that failed before could not be undone: variables and files are as it left them.";
+
 const PART: &str = "\
 You answer questions, and you can run code in a sandbox to find the answer.
 - Compute what can be computed; do not guess. Look at files before you rely on what is in them: real data is messy.

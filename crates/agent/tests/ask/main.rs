@@ -11,3 +11,4 @@ mod recorder;
 mod recordings;
 mod scene;
 mod talk;
+mod undo;

@@ -80,6 +80,7 @@ impl Scene {
             sandbox: Box::new(|| unreachable!("replaced below")),
             room,
             libraries: Vec::new(),
+            undo_failed: true,
             interpreter,
         };
         let mut scene = Scene { setup, made, latest: Arc::default(), _data: None };

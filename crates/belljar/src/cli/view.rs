@@ -10,6 +10,9 @@ use protocol::{Bundle, Category, Event, EventKind, FileChange, Outcome, Status, 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
+/// Code of the failure to fetch a file that is not there any more.
+const GONE: &str = "file_gone";
+
 /// Who reads standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reader {
@@ -227,6 +230,8 @@ impl View {
                 self.move_figure(&change.path)?;
             }
             match self.fetch(&change.path, sandbox).await {
+                // Code that failed may be undone already.
+                Err(failure) if failure.code == GONE && outcome.status != Status::Ok => {}
                 Ok(shown) if self.reader == Reader::Person => {
                     self.screen.note(&format!("{shown}  {}", terminal::size(change.size)))?;
                 }
@@ -251,6 +256,9 @@ impl View {
         let mut file = tokio::fs::File::from_std(file);
         sandbox.files().read(path, &mut file).await.map_err(|error| match error {
             Error::File(FileError::Sink { error, .. }) => unwritten(path, &error),
+            Error::File(FileError::Refused { errno: 2, .. }) => {
+                Failure { code: GONE, ..live::failure(error) }
+            }
             other => live::failure(other),
         })?;
         let flushed = tokio::io::AsyncWriteExt::flush(&mut file).await;

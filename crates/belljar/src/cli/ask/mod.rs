@@ -60,6 +60,9 @@ pub struct AskArgs {
     /// Write what the model says into a file that --model recording:FILE plays back
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
+    /// Go on from what failed code has left, instead of from the state before it
+    #[arg(long)]
+    keep_failed: bool,
     #[command(flatten)]
     bounds: BoundArgs,
     #[command(flatten)]

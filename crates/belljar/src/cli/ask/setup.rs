@@ -43,6 +43,7 @@ pub struct Ready {
     uploads: Uploads,
     room: SandboxRequest,
     settings: Settings,
+    undo_failed: bool,
 }
 
 impl Ready {
@@ -64,7 +65,8 @@ impl Ready {
             })?;
             model = Arc::new(recorder);
         }
-        Ok(Ready { template, policy, model, mode: args.mode, system, uploads, room, settings })
+        let (mode, undo_failed) = (args.mode, !args.keep_failed);
+        Ok(Ready { template, policy, model, mode, system, uploads, room, settings, undo_failed })
     }
 
     /// True where the model replies with programs instead of calling a tool.
@@ -104,6 +106,7 @@ impl Ready {
             room: self.room.clone(),
             sandbox: maker(live, self.room, self.uploads, teller.slot()),
             libraries,
+            undo_failed: self.undo_failed,
         }))
     }
 }

@@ -3,4 +3,4 @@
 pub mod chat;
 pub mod model;
 
-pub use chat::{Answering, AskLimits, Chat, MakeSandbox, Mode, NoSandbox, Setup};
+pub use chat::{Answering, AskLimits, BEST_OF_MAX, Chat, MakeSandbox, Mode, NoSandbox, Setup};

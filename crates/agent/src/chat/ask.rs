@@ -3,12 +3,13 @@
 //! Whatever happens is told as events and written into the journal here.
 
 use super::{
-    AskLimits, Memory, Mode, Setup, attempts::Attempts, budget::Budget, end::Ended, follow::Next, words,
+    AskLimits, Memory, Mode, Setup, attempts::Attempts, budget::Budget, end::Ended, follow::Next,
+    race::Prepared, words,
 };
 use crate::model::{Bounds, Failure, FailureKind, Heard, Message, Part, Reply};
 use journal::{Begin, JournalError};
 use protocol::{AgentEvent, Answer, AnswerId, AnswerStatus, Tokens, Turn};
-use std::time::Instant;
+use std::{collections::VecDeque, time::Instant};
 use tokio::sync::{mpsc, watch};
 
 /// How an asked question talks to whoever asked.
@@ -25,8 +26,12 @@ pub(super) struct Ask<'a> {
     pub answer: Answer,
     pub cancelled: watch::Receiver<bool>,
     events: mpsc::UnboundedSender<AgentEvent>,
-    bounds: Bounds,
+    pub bounds: Bounds,
     pub attempts: Attempts,
+    /// What has run of a reply already.
+    pub prepared: VecDeque<Prepared>,
+    /// Failures of code beside it that are not counted yet.
+    pub failures_beside: u32,
     /// Text of replies that were paused.
     pub paused: String,
     /// A reply was empty.
@@ -70,6 +75,8 @@ impl<'a> Ask<'a> {
             events,
             bounds,
             attempts,
+            prepared: VecDeque::new(),
+            failures_beside: 0,
             paused,
             empty,
             raised,
@@ -113,6 +120,7 @@ impl<'a> Ask<'a> {
 
     async fn turns(&mut self, prompt: String) -> Result<String, Ended> {
         self.budget.check(0)?;
+        let mut start = self.line_up().await?;
         let mut parts = vec![Part::Text(prompt)];
         if self.setup.mode() == Mode::Tools && self.budget.limits.turns == 1 {
             parts.push(Part::Text(words::LAST_TURN.to_owned()));
@@ -121,20 +129,26 @@ impl<'a> Ask<'a> {
         loop {
             self.budget.check(self.answer.turns.len() as u32)?;
             let (begun, ran_before) = (Instant::now(), self.answer.executions.len());
-            let reply = self.hear().await?;
+            let (reply, others) = match start.take() {
+                Some(start) => self.race(start).await?,
+                None => (self.hear().await?, Tokens::default()),
+            };
             let model_ms = begun.elapsed().as_secs_f64() * 1000.0;
             self.budget.count(reply.tokens);
+            let mut tokens = reply.tokens;
+            tokens += others;
             let turn = Turn {
                 turn: self.turn(),
                 text: reply.text.clone(),
                 stop: reply.stop.clone(),
-                tokens: reply.tokens,
+                tokens,
                 model_ms,
                 retries: reply.retries,
                 request_id: reply.request_id.clone(),
                 executions: Vec::new(),
             };
             let next = self.follow(reply).await;
+            self.keep_rest();
             self.close(turn, ran_before).await;
             if let Next::Answer(text) = next? {
                 return Ok(text);
@@ -173,7 +187,7 @@ impl<'a> Ask<'a> {
         reply.map_err(|failure| self.failed(failure))
     }
 
-    fn failed(&mut self, failure: Failure) -> Ended {
+    pub(super) fn failed(&mut self, failure: Failure) -> Ended {
         self.budget.count(failure.tokens);
         let late = self.budget.deadline.is_some_and(|deadline| Instant::now() >= deadline);
         match failure.kind {

@@ -12,6 +12,7 @@ mod direct;
 mod end;
 mod follow;
 mod place;
+mod race;
 mod run;
 mod undo;
 pub mod view;
@@ -23,6 +24,7 @@ use journal::Journal;
 use place::Place;
 use policy::Policy;
 use protocol::{AgentEvent, Answer, AnswerId};
+pub use race::BEST_OF_MAX;
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, watch},
@@ -119,14 +121,26 @@ pub struct AskLimits {
     pub cost_usd: Option<f64>,
     /// Wall time of everything.
     pub deadline: Option<Duration>,
+    /// Replies that are asked for at once for the first code, [`BEST_OF_MAX`] at most: the first whose code succeeds is gone on
+    /// with. All count against the other limits. With more than one, Python contexts have to be such that can be forked.
+    pub best_of: u32,
     /// Requests to the model that are sent again, of all turns together.
     pub retries: u32,
+}
+
+impl AskLimits {
+    /// The default, for so many replies at once: each of them may fail, and as many repairs are left as otherwise.
+    pub fn best_of(best_of: u32) -> AskLimits {
+        let usual = AskLimits::default();
+        AskLimits { code_attempts: usual.code_attempts + best_of.saturating_sub(1), best_of, ..usual }
+    }
 }
 
 impl Default for AskLimits {
     fn default() -> AskLimits {
         let (tokens, cost_usd, deadline) = Default::default();
-        AskLimits { turns: 10, code_attempts: 3, denied_rounds: 2, tokens, cost_usd, deadline, retries: 6 }
+        let (turns, code_attempts, denied_rounds, retries, best_of) = (10, 3, 2, 6, 1);
+        AskLimits { turns, code_attempts, denied_rounds, tokens, cost_usd, deadline, best_of, retries }
     }
 }
 

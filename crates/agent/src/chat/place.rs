@@ -1,7 +1,7 @@
 //! Where the code of a chat runs: one sandbox, made when the first code may run, and one context for each language in it.
 
 use super::{NoSandbox, Setup, undo::States, words};
-use interpreter::{Context, Error, ExecuteRequest, Execution, Sandbox};
+use interpreter::{Context, ContextRequest, Error, ExecuteRequest, Execution, Sandbox};
 use protocol::{Language, Outcome};
 use std::{collections::HashMap, sync::Arc};
 
@@ -69,6 +69,32 @@ impl Place {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// The Python context, which is made where there is none, and what the model has to know about it.
+    ///
+    /// # Errors
+    /// When there is nothing to make it in.
+    pub async fn python(&mut self, setup: &Setup) -> Result<(Arc<Context>, Option<&'static str>), NoSandbox> {
+        let not_undone = self.go_back().await;
+        let note = self.forget_dead(Language::Python).or(not_undone);
+        let sandbox = match &self.sandbox {
+            Some(sandbox) => sandbox.clone(),
+            None => self.sandbox.insert((setup.sandbox)().await?).clone(),
+        };
+        let context = match self.contexts.get(&Language::Python) {
+            Some(context) => context.clone(),
+            None => sandbox.create_context(ContextRequest::default()).await?,
+        };
+        self.contexts.insert(Language::Python, context.clone());
+        Ok((context, note))
+    }
+
+    /// Goes on in a fork of the Python context, with its files where those of the context were.
+    pub async fn adopt(&mut self, context: &Arc<Context>, fork: Arc<Context>) {
+        // Where there is no room for one more, the fork itself is gone on with.
+        let heir = fork.replace(context).await.unwrap_or(fork);
+        self.contexts.insert(Language::Python, heir);
     }
 
     /// What the model has to know about the place after an execution.

@@ -5,6 +5,7 @@ use super::{
     ask::Ask,
     end::Ended,
     place::{Begun, Wish},
+    race,
 };
 use interpreter::{ExecuteRequest, Execution};
 use protocol::{
@@ -33,21 +34,27 @@ pub(super) struct Piece<'a> {
 impl Ask<'_> {
     /// Runs code, if the policy lets it; what became of it is in the answer's executions.
     pub(super) async fn run(&mut self, piece: &Piece<'_>) -> Ran {
-        let attempt = self.answer.executions.len() as u32 + 1;
+        let attempt = self.attempt();
         let (call, code, language) = (piece.call.to_owned(), piece.code.to_owned(), piece.language);
         let turn = self.turn();
         self.tell(AgentEvent::Code { turn, call: call.clone(), attempt, language, code: code.clone() });
         let verdict = policy::check(&self.setup.policy, language, piece.code);
         let findings = verdict.findings.clone();
         self.tell(AgentEvent::Verdict { call: call.clone(), denied: verdict.denied, findings });
-        let ran = match verdict.denied {
-            true => self.denied(piece).await,
-            false => self.allowed(piece).await,
+        let ran = match (race::take(&mut self.prepared, piece.code), verdict.denied) {
+            (Some(prepared), _) => self.ran_before(piece.call, prepared),
+            (None, true) => self.denied(piece).await,
+            (None, false) => self.allowed(piece).await,
         };
         let outcome = ran.outcome.clone();
         self.answer.code_attempts += u32::from(outcome.sandbox.is_some());
         self.answer.executions.push(CodeRun { call, attempt, language, code, outcome });
         ran
+    }
+
+    /// The number of the execution that comes next.
+    pub(super) fn attempt(&self) -> u32 {
+        self.answer.executions.len() as u32 + 1
     }
 
     /// The door denies it once more, without a sandbox, and makes the outcome.

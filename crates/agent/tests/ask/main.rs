@@ -7,6 +7,7 @@ mod direct;
 mod native;
 mod places;
 mod policy;
+mod race;
 mod recorder;
 mod recordings;
 mod scene;

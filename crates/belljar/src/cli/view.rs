@@ -43,6 +43,8 @@ pub struct View {
     /// The code whose execution comes next.
     pub source: Option<Source>,
     reader: Reader,
+    /// What a file was made by may be undone, or changed by other code, before it is fetched.
+    pub goes_on: bool,
     /// A person's terminal.
     pub screen: Screen,
     out: Option<OutDir>,
@@ -69,8 +71,8 @@ impl View {
     /// The same on this screen.
     pub fn on(screen: Screen, reader: Reader, out: Option<OutDir>, template: &str) -> View {
         let template = template.to_owned();
-        let (source, figures, warned) = Default::default();
-        View { source, reader, screen, out, figures, template, warned }
+        let (source, goes_on, figures, warned) = Default::default();
+        View { source, reader, goes_on, screen, out, figures, template, warned }
     }
 
     /// True where files are kept.
@@ -230,8 +232,7 @@ impl View {
                 self.move_figure(&change.path)?;
             }
             match self.fetch(&change.path, sandbox).await {
-                // Code that failed may be undone already.
-                Err(failure) if failure.code == GONE && outcome.status != Status::Ok => {}
+                Err(failure) if failure.code == GONE && self.goes_on => {}
                 Ok(shown) if self.reader == Reader::Person => {
                     self.screen.note(&format!("{shown}  {}", terminal::size(change.size)))?;
                 }

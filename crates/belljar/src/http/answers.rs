@@ -9,7 +9,7 @@ use super::{
     problem::Problem,
     served::{Served, id, policy},
 };
-use agent::{AskLimits, Mode};
+use agent::{AskLimits, BEST_OF_MAX, Mode};
 use axum::{
     Extension,
     extract::State,
@@ -46,6 +46,11 @@ pub struct QuestionBody {
     conversation: Option<String>,
     /// What code may do: open, standard or strict.
     policy: Option<String>,
+    /// How often the first code is asked for at once: the first that succeeds is gone on with. Needs Python contexts that can be
+    /// forked.
+    #[serde(default = "one")]
+    #[schema(minimum = 1, maximum = 8, default = 1)]
+    best_of: u32,
     /// What the answer may cost.
     #[serde(default)]
     limits: AnswerLimits,
@@ -61,7 +66,8 @@ pub struct AnswerLimits {
     /// Replies of the model, 100 at most.
     #[schema(minimum = 1, maximum = 100)]
     turns: Option<u32>,
-    /// Executions that may fail before the model has to answer with what it has.
+    /// Executions that may fail before the model has to answer with what it has: 3, and one more for each further `best_of`,
+    /// where it is absent.
     #[schema(minimum = 1)]
     code_attempts: Option<u32>,
     /// Tokens, read and written.
@@ -74,10 +80,17 @@ pub struct AnswerLimits {
     deadline_ms: Option<u64>,
 }
 
+fn one() -> u32 {
+    1
+}
+
 impl AnswerLimits {
-    fn read(&self) -> Result<AskLimits, Problem> {
+    fn read(&self, best_of: u32) -> Result<AskLimits, Problem> {
         let wrong = |name: &str, why: &str| Err(Problem::request(format!("use limits.{name}: {why}")));
-        let usual = AskLimits::default();
+        if !(1..=BEST_OF_MAX).contains(&best_of) {
+            return Err(Problem::request(format!("use best_of: it is 1 to {BEST_OF_MAX}")));
+        }
+        let usual = AskLimits::best_of(best_of);
         let turns = self.turns.unwrap_or(usual.turns);
         if !(1..=TURNS_MAX).contains(&turns) {
             return wrong("turns", "there are 1 to 100");
@@ -100,7 +113,7 @@ impl AnswerLimits {
 
 impl QuestionBody {
     fn question(self, served: &Served, mode: Option<Mode>) -> Result<Question, Problem> {
-        let limits = self.limits.read()?;
+        let limits = self.limits.read(self.best_of)?;
         let talk = match &self.conversation {
             Some(last) => {
                 let begun = self.model.is_some() || self.sandbox.is_some() || self.policy.is_some();
@@ -256,6 +269,7 @@ pub async fn interpret(
         sandbox: None,
         conversation: None,
         policy: None,
+        best_of: 1,
         limits: AnswerLimits::default(),
         keep: false,
     };

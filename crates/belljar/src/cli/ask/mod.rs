@@ -11,7 +11,7 @@ use super::failure::{Done, EXIT_FAILED, EXIT_MISSING, Failure};
 use super::options::{SandboxArgs, milliseconds};
 use super::signals::{Came, Signals};
 use crate::render;
-use agent::{AskLimits, Chat, Mode};
+use agent::{AskLimits, BEST_OF_MAX, Chat, Mode};
 use protocol::{Answer, AnswerStatus};
 use setup::Ready;
 use std::path::{Path, PathBuf};
@@ -60,6 +60,9 @@ pub struct AskArgs {
     /// Write what the model says into a file that --model recording:FILE plays back
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
+    /// Ask for the first code N times at once, and go on with the first that succeeds (1 to 8; native backend)
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(BEST_OF_MAX)))]
+    best_of: u32,
     /// Go on from what failed code has left, instead of from the state before it
     #[arg(long)]
     keep_failed: bool,
@@ -76,9 +79,9 @@ struct BoundArgs {
     /// Replies of the model
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     max_turns: u32,
-    /// Executions that may fail before the model has to answer with what it has
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
-    max_code_attempts: u32,
+    /// Executions that may fail before the model has to answer with what it has [default: 3; with --best-of N: N + 2]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_code_attempts: Option<u32>,
     /// Dollars
     #[arg(long, value_name = "USD", allow_hyphen_values = true, value_parser = dollars)]
     max_cost: Option<f64>,
@@ -113,21 +116,22 @@ fn dollars(text: &str) -> Result<f64, String> {
 }
 
 impl BoundArgs {
-    fn limits(&self) -> Done<AskLimits> {
+    fn limits(&self, best_of: u32) -> Done<AskLimits> {
         let deadline = match milliseconds("deadline", &self.deadline)? {
             0 => return Err(Failure::usage("limits", "use --deadline 0: an answer takes time")),
             ms => Some(Duration::from_millis(ms)),
         };
         let (tokens, cost_usd) = (self.max_tokens, self.max_cost);
-        let (turns, code_attempts) = (self.max_turns, self.max_code_attempts);
-        Ok(AskLimits { turns, code_attempts, tokens, cost_usd, deadline, ..AskLimits::default() })
+        let usual = AskLimits::best_of(best_of);
+        let (turns, code_attempts) = (self.max_turns, self.max_code_attempts.unwrap_or(usual.code_attempts));
+        Ok(AskLimits { turns, code_attempts, tokens, cost_usd, deadline, ..usual })
     }
 }
 
 /// Asks; the exit code is in the command's help.
 pub fn ask(args: &AskArgs, site: &Site) -> Done {
     // Everything that can be wrong with the request is found before anything is built or started.
-    let limits = args.bounds.limits()?;
+    let limits = args.bounds.limits(args.best_of)?;
     let prompt = args.prompt.as_deref().map(question).transpose()?;
     let ready = Ready::check(args, site)?;
     let out = args.out.as_deref().map(OutDir::open).transpose()?;

@@ -81,10 +81,12 @@ impl Teller {
         let screen = if Look::stdout().terminal { Screen::new() } else { Screen::aside() };
         let reader = if person { Reader::Person } else { Reader::Nobody };
         let (direct, holds) = (ready.is_direct(), ready.is_direct() || !Look::stdout().terminal);
+        let speech = Speech::new(screen.look());
+        let view = View { goes_on: true, ..View::on(screen, reader, out, &ready.template) };
         Teller {
             out: audience,
-            speech: Speech::new(screen.look()),
-            view: View::on(screen, reader, out, &ready.template),
+            speech,
+            view,
             slot: Slot::default(),
             spinner: Spinner::new(person),
             policy: harmless(ready.policy.name()),

@@ -264,3 +264,31 @@ fn direct_mode_shows_the_program_and_answers_with_its_output() {
     assert_eq!((seen.exit, seen.stdout.as_str()), (Some(0), "42\n"), "{seen:?}");
     assert!(seen.stderr.contains("│ print(6 * 7)") && !seen.stderr.contains("```"), "{seen:?}");
 }
+
+#[test]
+fn failed_code_is_undone_and_the_best_of_several_is_kept() {
+    if !can_run() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let half = "rows = [1]; open('half.txt', 'w').close()\n1 / 0";
+    let model =
+        tape(dir.path(), &[("", Some(half)), ("", Some("print('rows' in globals())")), ("No.", None)]);
+    let out = dir.path().join("out");
+    let out = out.to_str().unwrap();
+    for (args, printed) in [(&[][..], "False\n"), (&["--keep-failed"], "True\n")] {
+        let seen = asked(&[&["x", "--json", "--model", &model, "--out", out], args].concat());
+        let answer: Answer = serde_json::from_value(seen.json()).unwrap();
+        assert_eq!((seen.exit, answer.executions[1].outcome.stdout.as_str()), (Some(0), printed), "{seen:?}");
+    }
+    let good = "open('good.txt', 'w').write('good'); print('good')";
+    let model = tape(dir.path(), &[("First.", Some(half)), ("Second.", Some(good)), ("Good.", None)]);
+    let seen = asked(&["x", "--best-of", "2", "--model", &model, "--out", out]);
+    assert_eq!((seen.exit, seen.stdout.as_str()), (Some(0), "Good.\n"), "{seen:?}");
+    let order = ["ZeroDivisionError", "Second.", "│ open('good.txt'", "2 turns · 2 code attempts · "];
+    let places: Vec<_> = order.iter().map(|part| seen.stderr.find(part)).collect();
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?}: {seen:?}");
+    assert_eq!(std::fs::read_to_string(dir.path().join("out/good.txt")).unwrap(), "good");
+    let seen = asked(&["x", "--best-of", "9", "--model", &model]);
+    assert_eq!(seen.exit, Some(2), "{seen:?}");
+}

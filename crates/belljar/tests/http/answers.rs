@@ -129,3 +129,30 @@ async fn models_are_only_those_that_the_server_offers() {
     let (status, problem) = silent.post("/v1/answers", json!({ "prompt": "?" })).await;
     assert_eq!((status, problem["code"].as_str()), (400, Some("no_model")), "{problem}");
 }
+
+#[tokio::test]
+async fn the_best_of_several_replies_is_gone_on_with() {
+    let good = "open('b.txt', 'w').write('b'); print('b')";
+    let Some((server, _dir)) = start(&[("", Some("1 / 0")), ("", Some(good)), ("It is b.", None)]) else {
+        return;
+    };
+    for best_of in [0, 9] {
+        let question = json!({ "prompt": "?", "best_of": best_of });
+        let (status, problem) = server.post("/v1/answers", question).await;
+        let detail = problem["detail"].as_str();
+        assert_eq!((status, detail), (400, Some("cannot use best_of: it is 1 to 8")), "{problem}");
+    }
+    let (status, answer) = server.post("/v1/answers", json!({ "prompt": "?", "best_of": 2 })).await;
+    assert_eq!((status, answer["answer"].as_str()), (200, Some("It is b.")), "{answer}");
+    let calls: Vec<_> =
+        answer["executions"].as_array().unwrap().iter().map(|run| text(run, "call")).collect();
+    assert_eq!((calls.len(), calls[0].as_str()), (2, "1:code"), "{answer}");
+    assert_eq!(answer["usage"]["input"], 3000, "{answer}");
+    let sandbox = text(&answer["executions"][1]["outcome"], "sandbox");
+    let path = format!("/v1/sandboxes/{sandbox}/files/b.txt");
+    let found = server.request(Method::GET, &path).send().await.unwrap();
+    assert_eq!(found.text().await.unwrap(), "b");
+    let (status, _) = server.delete(&format!("/v1/sandboxes/{sandbox}")).await;
+    assert_eq!(status, 204);
+    server.idle().await;
+}

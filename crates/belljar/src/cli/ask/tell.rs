@@ -82,7 +82,8 @@ impl Teller {
         let reader = if person { Reader::Person } else { Reader::Nobody };
         let (direct, holds) = (ready.is_direct(), ready.is_direct() || !Look::stdout().terminal);
         let speech = Speech::new(screen.look());
-        let view = View { goes_on: true, ..View::on(screen, reader, out, &ready.template) };
+        let mut view = View::on(screen, reader, out, &ready.template);
+        view.goes_on = true;
         Teller {
             out: audience,
             speech,

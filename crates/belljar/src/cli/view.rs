@@ -43,8 +43,8 @@ pub struct View {
     /// The code whose execution comes next.
     pub source: Option<Source>,
     reader: Reader,
-    /// What a file was made by may be undone, or changed by other code, before it is fetched.
-    pub goes_on: bool,
+    /// Other code may run before files are fetched.
+    goes_on: bool,
     /// A person's terminal.
     pub screen: Screen,
     out: Option<OutDir>,
@@ -73,6 +73,11 @@ impl View {
         let template = template.to_owned();
         let (source, goes_on, figures, warned) = Default::default();
         View { source, reader, goes_on, screen, out, figures, template, warned }
+    }
+
+    /// Files that are not there any more when they are fetched are no failure: other code has run since.
+    pub fn going_on(self) -> View {
+        View { goes_on: true, ..self }
     }
 
     /// True where files are kept.

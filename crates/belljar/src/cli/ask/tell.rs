@@ -81,13 +81,10 @@ impl Teller {
         let screen = if Look::stdout().terminal { Screen::new() } else { Screen::aside() };
         let reader = if person { Reader::Person } else { Reader::Nobody };
         let (direct, holds) = (ready.is_direct(), ready.is_direct() || !Look::stdout().terminal);
-        let speech = Speech::new(screen.look());
-        let mut view = View::on(screen, reader, out, &ready.template);
-        view.goes_on = true;
         Teller {
             out: audience,
-            speech,
-            view,
+            speech: Speech::new(screen.look()),
+            view: View::on(screen, reader, out, &ready.template).going_on(),
             slot: Slot::default(),
             spinner: Spinner::new(person),
             policy: harmless(ready.policy.name()),

@@ -16,7 +16,8 @@ use std::{
 };
 
 const FAILS: &str = "x = 'first'; open('a.txt', 'w').write(x)\nx += 1";
-const SUCCEEDS: &str = "x = 'second' + y; open('b.txt', 'w').write(x)\nprint(x)";
+/// Slower than what fails.
+const SUCCEEDS: &str = "import time; time.sleep(1); x = 'second' + y; open('b.txt', 'w').write(x)\nprint(x)";
 
 fn best_of(best_of: u32) -> AskLimits {
     AskLimits::best_of(best_of)
@@ -86,7 +87,9 @@ async fn the_first_that_succeeds_is_gone_on_with() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_slower_ends_with_the_race() {
     let deaf = "import time\nwhile True:\n    try: time.sleep(60)\n    except BaseException: pass";
-    let script = [runs("import time; time.sleep(60)"), runs(deaf), runs("print(1)")].map(Step::Reply);
+    let script =
+        [runs("import time; time.sleep(60)"), runs(deaf), runs("import time; time.sleep(1); print(1)")]
+            .map(Step::Reply);
     // One is still being thought of.
     let steps = script.into_iter().chain([Step::Silence, Step::Reply(says("1"))]);
     let model = Arc::new(Scripted::new(steps));
@@ -125,7 +128,7 @@ async fn where_none_succeeds_the_first_is_repaired() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn failures_of_all_count_and_what_ran_is_kept_all_the_same() {
-    let model = script([runs("1 / 0"), runs("print(1)"), says("one")]);
+    let model = script([runs("1 / 0"), runs("import time; time.sleep(1); print(1)"), says("one")]);
     let test = "race::failures_of_all_count_and_what_ran_is_kept_all_the_same";
     let Some(scene) = Scene::native(test, "python", model.clone()) else { return };
     let (answer, _) = ask(scene, "q", AskLimits { code_attempts: 1, ..best_of(2) }).await;
@@ -133,7 +136,7 @@ async fn failures_of_all_count_and_what_ran_is_kept_all_the_same() {
     assert_eq!(answer.executions[1].outcome.stdout, "1\n");
     assert!(read(&model, 2).contains("No more code will be run"), "{}", read(&model, 2));
     // Tokens that two replies need are not there: what ran is in the answer all the same.
-    let model = script([runs("1 / 0"), runs("print(1)")]);
+    let model = script([runs("1 / 0"), runs("import time; time.sleep(1); print(1)")]);
     let Some(scene) = Scene::native(test, "python", model) else { return };
     let (answer, _) = ask(scene, "q", AskLimits { tokens: Some(200), ..best_of(2) }).await;
     assert_eq!(end(&answer), (AnswerStatus::TokenLimit, Some("token_limit"), ""));

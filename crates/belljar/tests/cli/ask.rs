@@ -281,7 +281,7 @@ fn failed_code_is_undone_and_the_best_of_several_is_kept() {
         let answer: Answer = serde_json::from_value(seen.json()).unwrap();
         assert_eq!((seen.exit, answer.executions[1].outcome.stdout.as_str()), (Some(0), printed), "{seen:?}");
     }
-    let good = "open('good.txt', 'w').write('good'); print('good')";
+    let good = "import time; time.sleep(1)\nopen('good.txt', 'w').write('good'); print('good')";
     let model = tape(dir.path(), &[("First.", Some(half)), ("Second.", Some(good)), ("Good.", None)]);
     let seen = asked(&["x", "--best-of", "2", "--model", &model, "--out", out]);
     assert_eq!((seen.exit, seen.stdout.as_str()), (Some(0), "Good.\n"), "{seen:?}");

@@ -132,7 +132,7 @@ async fn models_are_only_those_that_the_server_offers() {
 
 #[tokio::test]
 async fn the_best_of_several_replies_is_gone_on_with() {
-    let good = "open('b.txt', 'w').write('b'); print('b')";
+    let good = "import time; time.sleep(1); open('b.txt', 'w').write('b'); print('b')";
     let Some((server, _dir)) = start(&[("", Some("1 / 0")), ("", Some(good)), ("It is b.", None)]) else {
         return;
     };

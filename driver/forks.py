@@ -21,6 +21,8 @@ from . import context, enter, frames, renew
 CAPABILITY_VERSION_3 = 0x20080522
 # How much likelier each generation of forks is to be killed for memory, and the most that there is.
 OOM_STEP, OOM_MAX = 50, 1000
+# What this process has while its code runs; nothing before its first fork.
+awake = None
 # Open files that are told, and their paths.
 FILES_MAX = 100
 PATH_CHARS_MAX = 500
@@ -140,7 +142,6 @@ def become(made, order, descriptors, at, state):
             there = f"/proc/self/fd/{tree}{place}"
             clear(there, place)
             copy(place, there)
-        _die_first()
         step = "move to the tree of the branch"
         move(tree)
         for other in descriptors:
@@ -176,19 +177,23 @@ def _fail(channel, step, number):
 
 
 def rest():
-    """Be what the kernel kills first where memory runs out; return what ends that, once code runs here."""
+    """Be what the kernel kills first where memory runs out; return what ends that, once code runs here.
+
+    Then it is still likelier to be killed than what it came from: the deepest forks go first.
+    """
+    global awake
     path = "/proc/self/oom_score_adj"
     try:
         with open(path, "r+") as file:
-            before = file.read()
+            awake = min((int(file.read()) if awake is None else awake) + OOM_STEP, OOM_MAX - 1)
             file.seek(0)
-            file.write("1000")
+            file.write(str(OOM_MAX))
     except OSError:
         return None
 
     def wake():
         with contextlib.suppress(OSError), open(path, "w") as file:
-            file.write(before)
+            file.write(str(awake))
 
     return wake
 
@@ -223,14 +228,6 @@ def copy(source, target):
         elif entry.is_file():
             shutil.copy2(entry.path, there)
         # Sockets, pipes and devices are bound to processes that a fork does not have.
-
-
-def _die_first():
-    """Where memory runs out the kernel shall take the forks, the deepest first, and not what they came from."""
-    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "r+") as file:
-        score = min(int(file.read()) + OOM_STEP, OOM_MAX)
-        file.seek(0)
-        file.write(str(score))
 
 
 def move(tree):

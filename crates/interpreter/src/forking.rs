@@ -56,6 +56,7 @@ impl Context {
         }
         let report = self.become_these(&contexts, request.same_random).await?;
         drop(occupied);
+        sandbox.make_spare_tree();
         Ok(Forked { contexts, report })
     }
 
@@ -107,7 +108,6 @@ impl Context {
                 return Err(Error::ForkRefused { reason: "ended".to_owned(), message });
             }
         }
-        sandbox.make_spare_tree();
         Ok(report)
     }
 }

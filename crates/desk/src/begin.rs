@@ -176,6 +176,9 @@ impl Desk {
         self.settings().ceiling.check_timeout(request.timeout_ms)?;
         lease.claim();
         let line = Line { code: String::from_utf8_lossy(&request.code).into_owned(), command: false };
+        if !self.denies(request.policy.as_deref(), request.language, &line.code) {
+            lease.remember_now(&context).await;
+        }
         request.place = Place::Context(context);
         let execution = self.interpreter().execute(turn.visitor.caller(), request).await?;
         let run = Run::new(turn.visitor.caller(), Kind::Code, &execution, false, None);

@@ -5,7 +5,7 @@ use crate::{
     kept::{Kept, Room},
 };
 use chrono::{DateTime, Utc};
-use interpreter::Context;
+use interpreter::{Context, History};
 use protocol::{CheckpointId, ContextId};
 use std::sync::Arc;
 
@@ -71,13 +71,62 @@ impl Kept {
     /// When there is none of that id, and as for [`Context::fork`].
     pub async fn rollback(&self, of: &ContextId, id: &CheckpointId) -> Result<Arc<Context>, DeskError> {
         let found = self.find(of, id)?;
+        self.go_back(of, &found.context).await
+    }
+
+    /// From now on the states before the last so many executions of a context are kept.
+    ///
+    /// # Errors
+    /// When there is no context of that id.
+    pub fn remember(&self, of: &ContextId, most: usize) -> Result<(), DeskError> {
+        self.context(of)?;
+        if let Some(room) = self.contexts_now().get_mut(of) {
+            room.history = Some(Arc::new(tokio::sync::Mutex::new(History::new(most))));
+        }
+        Ok(())
+    }
+
+    /// Keeps the state that a context has before an execution, where that is wanted and can be done.
+    pub(crate) async fn remember_now(&self, context: &Arc<Context>) {
+        let past = self.contexts_now().get(context.id()).and_then(|room| room.history.clone());
+        if let Some(past) = past
+            && !context.is_busy()
+        {
+            // The execution is what was asked for: it does without a way back.
+            let _ = past.lock().await.keep(context).await;
+        }
+    }
+
+    /// A new context in the place of this one, which ends, with the state before its last so many executions.
+    ///
+    /// # Errors
+    /// When there is no context of that id, no state of then, and as for [`Context::fork`].
+    pub async fn undo(&self, of: &ContextId, steps: usize) -> Result<Arc<Context>, DeskError> {
+        let past = self.contexts_now().get(of).map(|room| room.history.clone());
+        let past = past.ok_or_else(|| DeskError::NotFound { what: format!("the context {of}") })?;
+        let conflict = |why: &str| DeskError::Conflict { what: format!("undo {steps} executions: {why}") };
+        let past = past.ok_or_else(|| conflict("the context was made without `undo`"))?;
+        let mut history = past.lock().await;
+        let Some(state) = history.back(steps) else {
+            return Err(conflict(&match history.nearest(steps) {
+                Some(nearest) => format!("{nearest} can be undone"),
+                None => "no state of then is kept".to_owned(),
+            }));
+        };
+        self.go_back(of, &state).await
+    }
+
+    /// Goes on from a state in the place of a context.
+    async fn go_back(&self, of: &ContextId, state: &Arc<Context>) -> Result<Arc<Context>, DeskError> {
         let request = self.request_of(of)?;
-        let context = found.context.save().await?;
+        let past = self.contexts_now().get(of).and_then(|room| room.history.clone());
+        let context = state.replace(&self.context(of)?).await?;
         for checkpoint in self.checkpoints_now().iter_mut().filter(|checkpoint| checkpoint.of == *of) {
             checkpoint.of = context.id().clone();
         }
         self.delete_context(of)?;
-        self.contexts_now().insert(context.id().clone(), Room { context: context.clone(), request });
+        let room = Room { history: past, ..Room::new(&context, request) };
+        self.contexts_now().insert(context.id().clone(), room);
         Ok(context)
     }
 

@@ -3,7 +3,7 @@
 
 use crate::{Checkpoint, DeskError, attached::AllAttached, queue::Permit};
 use chrono::{DateTime, TimeDelta, Utc};
-use interpreter::{Caller, Context, ContextRequest, ForkRequest, Forked, Sandbox};
+use interpreter::{Caller, Context, ContextRequest, ForkRequest, Forked, History, Sandbox};
 use protocol::{ContextId, Language, SandboxId};
 use std::{
     any::Any,
@@ -23,6 +23,18 @@ const CONTEXTS_MAX: usize = 128;
 pub(crate) struct Room {
     pub context: Arc<Context>,
     pub request: ContextRequest,
+    /// The states before its last executions, where somebody wants to go back to them.
+    pub history: Option<Past>,
+}
+
+/// Locked while a state is kept or gone back to.
+pub(crate) type Past = Arc<tokio::sync::Mutex<History>>;
+
+impl Room {
+    /// A context that nobody goes back in.
+    pub fn new(context: &Arc<Context>, request: ContextRequest) -> Room {
+        Room { context: context.clone(), request, history: None }
+    }
 }
 
 /// The context of a language for code that names none, where there is one yet. Whoever runs code there holds the lock.
@@ -295,8 +307,7 @@ impl Kept {
             return Err(DeskError::Conflict { what });
         }
         let context = self.sandbox.create_context(request.clone()).await?;
-        let room = Room { context: context.clone(), request };
-        self.contexts_now().insert(context.id().clone(), room);
+        self.contexts_now().insert(context.id().clone(), Room::new(&context, request));
         Ok(context)
     }
 
@@ -316,8 +327,7 @@ impl Kept {
         }
         let forked = context.fork(request).await?;
         for context in &forked.contexts {
-            let room = Room { context: context.clone(), request: like.clone() };
-            self.contexts_now().insert(context.id().clone(), room);
+            self.contexts_now().insert(context.id().clone(), Room::new(context, like.clone()));
         }
         Ok(forked)
     }
@@ -330,8 +340,7 @@ impl Kept {
     /// Keeps a context that is there already.
     pub(crate) fn adopt(&self, context: &Arc<Context>) {
         let request = ContextRequest { language: context.language(), ..ContextRequest::default() };
-        let room = Room { context: context.clone(), request };
-        self.contexts_now().insert(context.id().clone(), room);
+        self.contexts_now().insert(context.id().clone(), Room::new(context, request));
         if let Ok(mut usual) = self.usual(context.language()).try_lock() {
             *usual = Some(context.id().clone());
         }

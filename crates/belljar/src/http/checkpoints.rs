@@ -128,3 +128,38 @@ pub async fn rollback(
     let went_on = served.desk.sandbox(&visitor, &sandbox)?.rollback(&context, &value.checkpoint).await?;
     Ok((StatusCode::CREATED, axum::Json(ContextView::from(&*went_on))).into_response())
 }
+
+/// How far a context goes back.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UndoBody {
+    /// So many executions; 1 where it is absent
+    #[serde(default = "one")]
+    #[schema(value_type = usize, minimum = 1)]
+    steps: std::num::NonZeroUsize,
+}
+
+fn one() -> std::num::NonZeroUsize {
+    std::num::NonZeroUsize::MIN
+}
+
+/// Put a context in the place of this one, which ends, with the variables and files from before its last executions. The
+/// context was made with `undo`; it has another id then.
+#[utoipa::path(
+    post, path = "/v1/sandboxes/{sandbox}/contexts/{context}/undo", tag = "checkpoints", request_body = UndoBody,
+    params(("sandbox" = String, Path), ("context" = String, Path)),
+    responses(
+        (status = 201, description = "The context that goes on", body = ContextView),
+    )
+)]
+pub async fn undo(
+    State(served): State<Served>,
+    Extension(visitor): Extension<Visitor>,
+    Only((sandbox, context)): Only<(String, String)>,
+    Json { value, .. }: Json<UndoBody>,
+) -> Result<Response, Problem> {
+    visitor.check(Scope::Execute)?;
+    let (sandbox, context) = ids(&sandbox, &context)?;
+    let went_on = served.desk.sandbox(&visitor, &sandbox)?.undo(&context, value.steps.get()).await?;
+    Ok((StatusCode::CREATED, axum::Json(ContextView::from(&*went_on))).into_response())
+}

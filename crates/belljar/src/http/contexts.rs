@@ -34,7 +34,15 @@ pub struct ContextBody {
     /// Environment on top of the sandbox's.
     #[serde(default)]
     env: BTreeMap<String, String>,
+    /// How many of its executions can be undone: the state before each is kept, for some milliseconds and the memory that
+    /// changes; 0 where it is absent
+    #[serde(default)]
+    #[schema(maximum = 64)]
+    undo: usize,
 }
+
+/// States of one context at most.
+const UNDO_MAX: usize = 64;
 
 /// Make a context: an interpreter that keeps its variables between executions.
 #[utoipa::path(
@@ -53,12 +61,23 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     visitor.check(Scope::Execute)?;
     let lease = served.desk.sandbox(&visitor, &id(&sandbox)?)?;
-    let ContextBody { language, cwd, env } = value;
+    let ContextBody { language, cwd, env, undo } = value;
+    if undo > UNDO_MAX {
+        let (what, why) = (format!("undo = {undo}"), format!("it is {UNDO_MAX} at most"));
+        return Err(DeskError::Request { what, why }.into());
+    }
     let request = ContextRequest { language, cwd, env, stdin: false };
+    let make = async {
+        let context = lease.create_context(request).await?;
+        if undo > 0 {
+            lease.remember(context.id(), undo)?;
+        }
+        Ok::<_, DeskError>(context)
+    };
     let context = match Wishes::read(&headers).once {
-        None => lease.create_context(request).await?,
+        None => make.await?,
         Some(key) => {
-            let make = async { Ok(Made::Context(lease.create_context(request).await?.id().clone())) };
+            let make = async { Ok(Made::Context(make.await?.id().clone())) };
             let target = format!("{sandbox}/contexts");
             match served
                 .desk

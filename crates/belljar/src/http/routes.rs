@@ -64,6 +64,7 @@ fn executing() -> Router<Served> {
         .route(&at("/contexts/{context}/checkpoints"), post(checkpoints::create).get(checkpoints::index))
         .route(&at("/contexts/{context}/checkpoints/{checkpoint}"), delete(checkpoints::delete))
         .route(&at("/contexts/{context}/rollback"), post(checkpoints::rollback))
+        .route(&at("/contexts/{context}/undo"), post(checkpoints::undo))
         .route(&at("/contexts/{context}/interrupt"), post(contexts::interrupt))
         .route(&at("/contexts/{context}/executions"), post(contexts::execute))
         .route(&at("/commands"), post(commands::create).get(commands::index))

@@ -126,6 +126,47 @@ async fn a_context_goes_back_to_a_checkpoint() {
 }
 
 #[tokio::test]
+async fn executions_are_undone_where_that_was_asked_for() {
+    let Some(server) = Server::start(&[]) else { return };
+    let sandbox = server.sandbox().await;
+    let (status, made) = server.post(&format!("{sandbox}/contexts"), json!({ "undo": 3 })).await;
+    assert_eq!(status, 201, "{made}");
+    let mut context = format!("{sandbox}/contexts/{}", text(&made, "id"));
+    let run = async |context: &str, code: &str| {
+        let (status, outcome) = server.post(&format!("{context}/executions"), json!({ "code": code })).await;
+        assert_eq!(status, 200, "{outcome}");
+        outcome["stdout"].as_str().unwrap().to_owned()
+    };
+    for number in 1..=5 {
+        run(&context, &format!("x = {number}; open('f.txt', 'w').write('{number}')")).await;
+    }
+    let look = "print(x, open('f.txt').read())";
+    for (steps, seen) in [(1, "4 4\n"), (2, "2 2\n")] {
+        let (status, went_on) = server.post(&format!("{context}/undo"), json!({ "steps": steps })).await;
+        assert_eq!(status, 201, "{went_on}");
+        context = format!("{sandbox}/contexts/{}", text(&went_on, "id"));
+        // What looks is no step that anybody undoes.
+        let (status, fork) = server.post(&format!("{context}/fork"), json!({})).await;
+        assert_eq!(status, 201, "{fork}");
+        let fork = format!("{sandbox}/contexts/{}", text(&fork["contexts"][0], "id"));
+        assert_eq!(run(&fork, look).await, seen);
+    }
+    // Three states were kept, and all are used up.
+    let (status, problem) = server.post(&format!("{context}/undo"), json!({})).await;
+    assert_eq!((status, &problem["code"]), (409, &json!("conflict")), "{problem}");
+    assert_eq!(run(&context, look).await, "2 2\n");
+    // The sandbox's own files are those of the context.
+    let file = server.request(Method::GET, &format!("{sandbox}/files/f.txt")).send().await.unwrap();
+    assert_eq!(file.text().await.unwrap(), "2");
+    let plain = server.context(&sandbox).await;
+    assert_eq!(server.post(&format!("{plain}/undo"), json!({})).await.0, 409);
+    let (status, _) = server.post(&format!("{sandbox}/contexts"), json!({ "undo": 65 })).await;
+    assert_eq!(status, 400);
+    server.delete(&sandbox).await;
+    server.idle().await;
+}
+
+#[tokio::test]
 async fn sandboxes_are_listed_changed_and_expire() {
     let Some(server) = Server::start(&["--sandboxes", "3"]) else { return };
     let mut ids = Vec::new();

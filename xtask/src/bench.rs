@@ -1,4 +1,4 @@
-//! `cargo xtask bench run | walls | serve | e2b`: how fast code runs, as ratios against peers in the same run on the same machine.
+//! `cargo xtask bench run | walls | serve | e2b | fork`: how fast code runs, as ratios against peers in the same run on the same machine.
 //!
 //! What a crate does in process is measured by a bench program of its own, such as `cargo bench -p belljar-interpreter
 //! --bench run`, which prints one JSON object a line (see [`Row::from_json`]). The command line is measured here.
@@ -35,6 +35,15 @@ pub fn run(words: &[&str]) -> Result<()> {
     rows.extend(self::rows(in_process("belljar-policy", "check", &data_dir))?);
     rows.push(one_shot::measure(&target.join("release/belljar"), &data_dir));
     judge(&rows, &options)
+}
+
+/// Runs `belljar bench` of a release build.
+pub fn fork(words: &[&str]) -> Result<()> {
+    run_command(cargo(&["build", "--release", "--locked", "--package", "belljar"]))?;
+    let target = target_dir()?;
+    let mut command = Command::new(target.join("release/belljar"));
+    command.arg("bench").args(words).env("BELLJAR_DATA_DIR", data_dir(&target));
+    run_command(command)
 }
 
 /// Prints the table; where the options ask for that, a target that is missed is a failure.

@@ -1,6 +1,6 @@
 //! Chores of the repository: `cargo xtask tidy | test | ci | load | bench`.
 //!
-//! It starts programs and reads files; it links no crate of Belljar, so that `tidy` answers at once.
+//! It starts programs and reads files; of Belljar it links the rows of benches alone, so that `tidy` answers at once.
 
 mod bench;
 mod ci;
@@ -28,6 +28,8 @@ const USAGE: &str = "usage: cargo xtask <chore>
                a one-shot over HTTP against the same in process, both from warm sandboxes
   bench e2b [--samples N] [--json [FILE]] [--check]
                a sandbox from its creation to its end through E2B's Python SDK, beside canned answers
+  bench fork [KIND]… [--quick] [--json] [--check]
+               `belljar bench` of a release build: warm sandboxes, bursts, forks, memory, growth, beside their peers
   bench walls [--samples N] [--only SUBJECT]… [--engine SOCKET] [--second-engine SOCKET] [--json [FILE]] [--markdown [FILE]]
                what every kind of wall costs, beside plain containers; FILE of --markdown is a page with marks";
 
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         ["bench", "run", options @ ..] => bench::run(options),
         ["bench", "serve", options @ ..] => bench::serve(options),
         ["bench", "e2b", options @ ..] => bench::e2b(options),
+        ["bench", "fork", options @ ..] => bench::fork(options),
         ["bench", "walls", options @ ..] => bench::walls(options),
         _ => {
             eprintln!("{USAGE}");

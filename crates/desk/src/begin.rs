@@ -128,7 +128,7 @@ impl Desk {
                 self.execute_alone(turn, alone, request).await
             }
             Work::Context(sandbox, context) => {
-                let lease = self.sandbox(visitor, &sandbox)?;
+                let lease = self.sandbox_awake(visitor, &sandbox).await?;
                 let context = lease.context(&context)?;
                 let turn = self.turn_in(visitor, &lease).await?;
                 let desk = self.clone();

@@ -54,6 +54,8 @@ pub struct Kept {
     edge: OnceLock<Arc<dyn Any + Send + Sync>>,
     pub(crate) attached: AllAttached,
     paused: watch::Sender<bool>,
+    /// Held while it is paused or goes on again: one after the other.
+    turning: tokio::sync::Mutex<()>,
     state: Mutex<State>,
     _permit: Permit,
 }
@@ -64,10 +66,26 @@ struct State {
     end: Option<Instant>,
     /// Whether it is paused then instead.
     pauses: bool,
+    /// How long it may be unused before it is paused.
+    idle_max: Option<Duration>,
+    /// Whether its end was named before it was paused.
+    had_end: bool,
     metadata: BTreeMap<String, String>,
     leases: usize,
     last: Instant,
     spare: bool,
+}
+
+impl State {
+    /// Whether its end has come, at which it is paused.
+    fn is_over(&self) -> bool {
+        self.pauses && self.end.is_some_and(|end| Instant::now() >= end)
+    }
+
+    /// Whether nobody used it for as long as it may be unused.
+    fn is_idle(&self) -> bool {
+        self.leases == 0 && self.idle_max.is_some_and(|after| self.last.elapsed() >= after)
+    }
 }
 
 /// Keeps a sandbox from expiring while it is used; its time to live begins anew afterwards.
@@ -96,8 +114,17 @@ impl Kept {
         metadata: BTreeMap<String, String>,
         permit: Permit,
     ) -> Arc<Kept> {
-        let state =
-            State { ttl, end: None, pauses: false, metadata, leases: 0, last: Instant::now(), spare: false };
+        let state = State {
+            ttl,
+            end: None,
+            pauses: false,
+            idle_max: None,
+            had_end: false,
+            metadata,
+            leases: 0,
+            last: Instant::now(),
+            spare: false,
+        };
         Arc::new(Kept {
             sandbox,
             template,
@@ -108,6 +135,7 @@ impl Kept {
             edge: OnceLock::new(),
             attached: AllAttached::default(),
             paused: watch::Sender::new(false),
+            turning: tokio::sync::Mutex::default(),
             state: Mutex::new(state),
             _permit: permit,
         })
@@ -233,10 +261,40 @@ impl Kept {
         self.state().pauses = true;
     }
 
-    /// Whether it is to be paused now, because its end has come.
+    /// It is paused where nobody used it for so long; the next use wakes it. `None`: it is not.
+    ///
+    /// # Errors
+    /// When that is nothing, or longer than anything is kept.
+    pub fn pause_when_idle(&self, after: Option<Duration>) -> Result<(), DeskError> {
+        if let Some(after) = after {
+            check_end(after)?;
+        }
+        self.state().idle_max = after;
+        Ok(())
+    }
+
+    /// How long it may be unused before it is paused.
+    pub fn idle_max(&self) -> Option<Duration> {
+        self.state().idle_max
+    }
+
+    /// Whether it is to be paused now, because its end has come or nobody used it.
     pub(crate) fn has_to_pause(&self) -> bool {
         let state = self.state();
-        state.pauses && !self.is_paused() && state.end.is_some_and(|end| Instant::now() >= end)
+        !self.is_paused() && (state.is_over() || state.is_idle())
+    }
+
+    /// Pauses it where it still has to be.
+    pub(crate) async fn pause_in_time(&self) -> Result<bool, DeskError> {
+        {
+            let state = self.state();
+            // Whoever begins to use it now waits for this lock, and wakes it.
+            let due = state.is_over() || state.is_idle();
+            if !due || self.paused.send_replace(true) {
+                return Ok(false);
+            }
+        }
+        self.stand_still().await
     }
 
     /// Whether everything in it stands still.
@@ -258,7 +316,20 @@ impl Kept {
         if self.paused.send_replace(true) {
             return Ok(false);
         }
-        self.state().end = Some(Instant::now() + TTL_MAX);
+        self.stand_still().await
+    }
+
+    async fn stand_still(&self) -> Result<bool, DeskError> {
+        let _turn = self.turning.lock().await;
+        // Somebody who uses it came first.
+        if !self.is_paused() {
+            return Ok(false);
+        }
+        {
+            let mut state = self.state();
+            state.had_end = state.end.is_some();
+            state.end = Some(Instant::now() + TTL_MAX);
+        }
         self.sandbox.pause().await?;
         Ok(true)
     }
@@ -269,12 +340,32 @@ impl Kept {
     /// When it is gone, or that is longer than anything is kept.
     pub async fn resume(&self, left: Duration) -> Result<bool, DeskError> {
         check_end(left)?;
+        let _turn = self.turning.lock().await;
         if !self.is_paused() {
             return Ok(false);
         }
         self.sandbox.resume().await?;
         self.state().end = Some(Instant::now() + left);
         Ok(self.paused.send_replace(false))
+    }
+
+    /// Lets everything in it go on, where it is paused, and is kept then as it was before.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub async fn wake(&self) -> Result<(), DeskError> {
+        if !self.is_paused() {
+            return Ok(());
+        }
+        let _turn = self.turning.lock().await;
+        if self.is_paused() {
+            self.sandbox.resume().await?;
+            let mut state = self.state();
+            state.last = Instant::now();
+            state.end = state.had_end.then(|| Instant::now() + state.ttl);
+            self.paused.send_replace(false);
+        }
+        Ok(())
     }
 
     /// Keeps what an edge knows about it as long as the sandbox itself; once.

@@ -16,8 +16,11 @@ pub(crate) async fn reap(desk: WeakDesk) {
             tokio::spawn(async move { desk.sandboxes().destroy(expired).await });
         }
         for kept in desk.sandboxes().to_pause() {
-            tracing::info!(sandbox = %kept.id(), "paused");
-            tokio::spawn(async move { kept.pause().await });
+            tokio::spawn(async move {
+                if let Ok(true) = kept.pause_in_time().await {
+                    tracing::info!(sandbox = %kept.id(), "paused");
+                }
+            });
         }
         desk.runs().forget_old();
         desk.once_table().forget_old();

@@ -220,6 +220,16 @@ impl Desk {
         }
     }
 
+    /// The same; one that is paused goes on.
+    ///
+    /// # Errors
+    /// When there is none of that id, also when it is somebody else's.
+    pub async fn sandbox_awake(&self, visitor: &Visitor, id: &SandboxId) -> Result<Lease, DeskError> {
+        let lease = self.sandboxes().find(visitor.caller(), id)?.lease();
+        lease.wake().await?;
+        Ok(lease)
+    }
+
     /// A sandbox, whosever it is, for edges that look at a secret of the sandbox itself.
     ///
     /// # Errors

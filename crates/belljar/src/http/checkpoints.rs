@@ -57,7 +57,7 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     visitor.check(Scope::Execute)?;
     let (sandbox, context) = ids(&sandbox, &context)?;
-    let made = served.desk.sandbox(&visitor, &sandbox)?.checkpoint(&context).await?;
+    let made = served.desk.sandbox_awake(&visitor, &sandbox).await?.checkpoint(&context).await?;
     Ok((StatusCode::CREATED, axum::Json(CheckpointView::from(&made))).into_response())
 }
 
@@ -96,7 +96,7 @@ pub async fn delete(
 ) -> Result<StatusCode, Problem> {
     visitor.check(Scope::Execute)?;
     let (sandbox, context) = ids(&sandbox, &context)?;
-    served.desk.sandbox(&visitor, &sandbox)?.delete_checkpoint(&context, &id(&checkpoint)?)?;
+    served.desk.sandbox_awake(&visitor, &sandbox).await?.delete_checkpoint(&context, &id(&checkpoint)?)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -125,7 +125,8 @@ pub async fn rollback(
 ) -> Result<Response, Problem> {
     visitor.check(Scope::Execute)?;
     let (sandbox, context) = ids(&sandbox, &context)?;
-    let went_on = served.desk.sandbox(&visitor, &sandbox)?.rollback(&context, &value.checkpoint).await?;
+    let went_on =
+        served.desk.sandbox_awake(&visitor, &sandbox).await?.rollback(&context, &value.checkpoint).await?;
     Ok((StatusCode::CREATED, axum::Json(ContextView::from(&*went_on))).into_response())
 }
 
@@ -160,6 +161,7 @@ pub async fn undo(
 ) -> Result<Response, Problem> {
     visitor.check(Scope::Execute)?;
     let (sandbox, context) = ids(&sandbox, &context)?;
-    let went_on = served.desk.sandbox(&visitor, &sandbox)?.undo(&context, value.steps.get()).await?;
+    let went_on =
+        served.desk.sandbox_awake(&visitor, &sandbox).await?.undo(&context, value.steps.get()).await?;
     Ok((StatusCode::CREATED, axum::Json(ContextView::from(&*went_on))).into_response())
 }

@@ -60,7 +60,7 @@ pub async fn create(
     Json { value, bytes, .. }: Json<ContextBody>,
 ) -> Result<Response, Problem> {
     visitor.check(Scope::Execute)?;
-    let lease = served.desk.sandbox(&visitor, &id(&sandbox)?)?;
+    let lease = served.desk.sandbox_awake(&visitor, &id(&sandbox)?).await?;
     let ContextBody { language, cwd, env, undo } = value;
     if undo > UNDO_MAX {
         let (what, why) = (format!("undo = {undo}"), format!("it is {UNDO_MAX} at most"));
@@ -131,7 +131,7 @@ pub async fn delete(
 ) -> Result<StatusCode, Problem> {
     visitor.check(Scope::Execute)?;
     let (sandbox, context) = ids(&sandbox, &context)?;
-    served.desk.sandbox(&visitor, &sandbox)?.delete_context(&context)?;
+    served.desk.sandbox_awake(&visitor, &sandbox).await?.delete_context(&context)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -150,7 +150,7 @@ pub async fn restart(
 ) -> Result<Response, Problem> {
     visitor.check(Scope::Execute)?;
     let (sandbox, context) = ids(&sandbox, &context)?;
-    let context = served.desk.sandbox(&visitor, &sandbox)?.restart_context(&context).await?;
+    let context = served.desk.sandbox_awake(&visitor, &sandbox).await?.restart_context(&context).await?;
     Ok((StatusCode::CREATED, axum::Json(ContextView::from(&*context))).into_response())
 }
 
@@ -198,7 +198,7 @@ pub async fn fork(
     visitor.check(Scope::Execute)?;
     let (sandbox, context) = ids(&sandbox, &context)?;
     let request = ForkRequest { count: value.count, same_random: value.same_random };
-    let forked = served.desk.sandbox(&visitor, &sandbox)?.fork_context(&context, request).await?;
+    let forked = served.desk.sandbox_awake(&visitor, &sandbox).await?.fork_context(&context, request).await?;
     let contexts = forked.contexts.iter().map(|context| ContextView::from(&**context)).collect();
     Ok((StatusCode::CREATED, axum::Json(ForkedView { contexts, report: forked.report })).into_response())
 }
@@ -219,7 +219,7 @@ pub async fn interrupt(
 ) -> Result<Response, Problem> {
     visitor.check(Scope::Execute)?;
     let (sandbox, context) = ids(&sandbox, &context)?;
-    let context = served.desk.sandbox(&visitor, &sandbox)?.context(&context)?;
+    let context = served.desk.sandbox_awake(&visitor, &sandbox).await?.context(&context)?;
     Ok(match served.desk.interrupt_context(&visitor, &context) {
         Some(run) => (StatusCode::ACCEPTED, axum::Json(RunView::from(&*run))).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
@@ -264,7 +264,7 @@ pub async fn execute(
 ) -> Result<Response, Problem> {
     visitor.check(Scope::Execute)?;
     let (sandbox, id) = ids(&sandbox, &context)?;
-    let context = served.desk.sandbox(&visitor, &sandbox)?.context(&id)?;
+    let context = served.desk.sandbox_awake(&visitor, &sandbox).await?.context(&id)?;
     let target = format!("{sandbox}/{id}");
     let mut request = ExecuteRequest::new(value.code, context.language(), Place::Context(context));
     request.timeout_ms = value.timeout_ms;

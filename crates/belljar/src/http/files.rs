@@ -39,9 +39,9 @@ pub struct Place {
 }
 
 impl Place {
-    fn find(&self, served: &Served, visitor: &Visitor, context: Option<&str>) -> Result<Held, Problem> {
+    async fn find(&self, served: &Served, visitor: &Visitor, context: Option<&str>) -> Result<Held, Problem> {
         visitor.check(Scope::Execute)?;
-        let lease = served.desk.sandbox(visitor, &id(&self.sandbox)?)?;
+        let lease = served.desk.sandbox_awake(visitor, &id(&self.sandbox)?).await?;
         let context = match context {
             Some(context) => Some(lease.context(&id(context)?)?),
             None => None,
@@ -118,7 +118,7 @@ pub async fn read(
     Asked(reading): Asked<Reading>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let held = place.find(&served, &visitor, reading.context.as_deref())?;
+    let held = place.find(&served, &visitor, reading.context.as_deref()).await?;
     let path = place.path();
     if reading.list.is_some() {
         let depth = reading.depth.unwrap_or(1);
@@ -234,7 +234,7 @@ pub async fn write(
     Asked(writing): Asked<Writing>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let held = place.find(&served, &visitor, writing.context.as_deref())?;
+    let held = place.find(&served, &visitor, writing.context.as_deref()).await?;
     let mode = match writing.mode.as_deref() {
         None => 0o644,
         Some(text) => permissions(text).ok_or_else(|| {
@@ -291,7 +291,7 @@ pub async fn act(
     Asked(doing): Asked<Doing>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let held = place.find(&served, &visitor, doing.context.as_deref())?;
+    let held = place.find(&served, &visitor, doing.context.as_deref()).await?;
     let files = held.files();
     match (doing.mkdir, doing.r#move) {
         (Some(_), None) => {
@@ -336,7 +336,7 @@ pub async fn delete(
     At(place): At<Place>,
     Asked(removing): Asked<Removing>,
 ) -> Result<StatusCode, Problem> {
-    let held = place.find(&served, &visitor, removing.context.as_deref())?;
+    let held = place.find(&served, &visitor, removing.context.as_deref()).await?;
     held.files().remove(place.path()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

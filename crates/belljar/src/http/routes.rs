@@ -56,6 +56,8 @@ fn executing() -> Router<Served> {
         .route("/interpret", post(answers::interpret))
         .route("/v1/sandboxes", post(sandboxes::create).get(sandboxes::index))
         .route(sandbox, get(sandboxes::get).patch(sandboxes::change).delete(sandboxes::delete))
+        .route(&at("/pause"), post(sandboxes::pause))
+        .route(&at("/resume"), post(sandboxes::resume))
         .route(&at("/metrics"), get(sandboxes::metrics))
         .route(&at("/contexts"), post(contexts::create).get(contexts::index))
         .route(&at("/contexts/{context}"), delete(contexts::delete))

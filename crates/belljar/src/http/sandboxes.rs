@@ -34,6 +34,10 @@ pub struct SandboxBody {
     /// How long it is kept without being used, 86400 at most.
     #[schema(minimum = 1, maximum = 86400)]
     ttl_seconds: Option<u64>,
+    /// How long it may be unused before it is paused, 86400 at most: everything in it stands still then, for a day at most, and the
+    /// next request to it wakes it. Not at all where it is absent.
+    #[schema(minimum = 1, maximum = 86400)]
+    pause_after_seconds: Option<u64>,
     /// What it may use; the server's default where it is absent.
     limits: Option<Limits>,
     /// Environment of everything in it.
@@ -57,6 +61,13 @@ impl SandboxBody {
     }
 }
 
+fn idle(seconds: Option<u64>) -> Result<Option<Duration>, Problem> {
+    match seconds {
+        Some(0) => Err(Problem::request("pause it after 0 seconds: at least 1")),
+        other => Ok(other.map(Duration::from_secs)),
+    }
+}
+
 /// Make a sandbox.
 #[utoipa::path(
     post, path = "/v1/sandboxes", tag = "sandboxes", request_body = SandboxBody,
@@ -73,14 +84,20 @@ pub async fn create(
     Json { value, bytes, .. }: Json<SandboxBody>,
 ) -> Result<Response, Problem> {
     visitor.check(Scope::Execute)?;
+    let idle_max = idle(value.pause_after_seconds)?;
     let new = value.request(&served)?;
     let desk = &served.desk;
+    let make = async {
+        let lease = desk.create_sandbox(&visitor, new).await?;
+        lease.pause_when_idle(idle_max)?;
+        Ok::<_, DeskError>(lease)
+    };
     let lease = match Wishes::read(&headers).once {
-        None => desk.create_sandbox(&visitor, new).await?,
+        None => make.await?,
         Some(key) => {
-            let make = async { Ok(Made::Sandbox(desk.create_sandbox(&visitor, new).await?.id().clone())) };
+            let make = async { Ok(Made::Sandbox(make.await?.id().clone())) };
             match desk.once(&visitor, Repeat { key: &key, target: "sandboxes", body: &bytes }, make).await? {
-                (Made::Sandbox(id), _) => desk.sandbox(&visitor, &id)?,
+                (Made::Sandbox(id), _) => desk.sandbox_awake(&visitor, &id).await?,
                 _ => return Err(DeskError::NotTheSame.into()),
             }
         }
@@ -158,6 +175,9 @@ pub struct ChangeBody {
     /// How long it is kept without being used, 86400 at most; begins anew.
     #[schema(minimum = 1, maximum = 86400)]
     ttl_seconds: Option<u64>,
+    /// How long it may be unused before it is paused, 86400 at most.
+    #[schema(minimum = 1, maximum = 86400)]
+    pause_after_seconds: Option<u64>,
     /// All notes about it.
     metadata: Option<BTreeMap<String, String>>,
 }
@@ -178,7 +198,11 @@ pub async fn change(
 ) -> Result<Response, Problem> {
     visitor.check(Scope::Execute)?;
     let change = Change { ttl: value.ttl_seconds.map(Duration::from_secs), metadata: value.metadata };
+    let idle_max = idle(value.pause_after_seconds)?;
     let kept = served.desk.change_sandbox(&visitor, &id(&sandbox)?, change)?;
+    if idle_max.is_some() {
+        kept.pause_when_idle(idle_max)?;
+    }
     Ok(axum::Json(SandboxView::from(&*kept)).into_response())
 }
 
@@ -197,6 +221,42 @@ pub async fn delete(
     visitor.check(Scope::Execute)?;
     served.desk.delete_sandbox(&visitor, &id(&sandbox)?).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Let everything in a sandbox stand still. What runs in it goes on later; its time does not stand still. It is kept so for a day
+/// at most, and the next request to it wakes it.
+#[utoipa::path(
+    post, path = "/v1/sandboxes/{sandbox}/pause", tag = "sandboxes", params(("sandbox" = String, Path)),
+    responses(
+        (status = 200, description = "The sandbox", body = SandboxView),
+    )
+)]
+pub async fn pause(
+    State(served): State<Served>,
+    Extension(visitor): Extension<Visitor>,
+    Only(sandbox): Only<String>,
+) -> Result<Response, Problem> {
+    visitor.check(Scope::Execute)?;
+    let kept = served.desk.look_at_sandbox(&visitor, &id(&sandbox)?)?;
+    kept.pause().await?;
+    Ok(axum::Json(SandboxView::from(&*kept)).into_response())
+}
+
+/// Let everything in a sandbox go on.
+#[utoipa::path(
+    post, path = "/v1/sandboxes/{sandbox}/resume", tag = "sandboxes", params(("sandbox" = String, Path)),
+    responses(
+        (status = 200, description = "The sandbox", body = SandboxView),
+    )
+)]
+pub async fn resume(
+    State(served): State<Served>,
+    Extension(visitor): Extension<Visitor>,
+    Only(sandbox): Only<String>,
+) -> Result<Response, Problem> {
+    visitor.check(Scope::Execute)?;
+    let lease = served.desk.sandbox_awake(&visitor, &id(&sandbox)?).await?;
+    Ok(axum::Json(SandboxView::from(&*lease)).into_response())
 }
 
 /// What a sandbox has used since it was made. What cannot be told here is `null`.

@@ -109,6 +109,10 @@ pub struct SandboxView {
     pub expires_at: String,
     /// How long it is kept without being used.
     pub ttl_seconds: u64,
+    /// Whether everything in it stands still until the next request to it.
+    pub paused: bool,
+    /// How long it may be unused before it is paused; `null` where it is not.
+    pub pause_after_seconds: Option<u64>,
     /// What its caller noted about it.
     pub metadata: BTreeMap<String, String>,
     /// What it may use.
@@ -127,6 +131,8 @@ impl From<&Kept> for SandboxView {
             created_at: time(kept.created_at),
             expires_at: time(kept.expires_at()),
             ttl_seconds: kept.ttl().as_secs(),
+            paused: kept.is_paused(),
+            pause_after_seconds: kept.idle_max().map(|after| after.as_secs()),
             metadata: kept.metadata(),
             limits: kept.sandbox().limits().clone(),
             contexts: kept.contexts().iter().map(|context| ContextView::from(&**context)).collect(),

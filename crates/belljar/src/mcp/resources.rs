@@ -62,7 +62,7 @@ pub async fn read(shared: &Shared, call: &Call<'_>, uri: &str) -> Result<ReadRes
     let Some((sandbox, path)) = uri::read(uri) else {
         return Err(missing(format!("cannot find a resource {uri:?}: they are named {}", uri::TEMPLATE)));
     };
-    let lease = shared.find(&call.visitor, &sandbox);
+    let lease = shared.find(&call.visitor, &sandbox).await;
     let lease = lease.map_err(|gone| missing(format!("cannot {}", gone.message)))?;
     let window = Window { offset: 0, length: FILE_BYTES_MAX };
     let read = match read_window(call, lease.sandbox(), &path, window).await {

@@ -98,8 +98,8 @@ impl Shared {
     ///
     /// # Errors
     /// When it is not there any more, or never was for this visitor.
-    pub fn find(&self, visitor: &Visitor, id: &SandboxId) -> Result<Lease, Refusal> {
-        self.desk.sandbox(visitor, id).map_err(|_| Refusal::gone(id))
+    pub async fn find(&self, visitor: &Visitor, id: &SandboxId) -> Result<Lease, Refusal> {
+        self.desk.sandbox_awake(visitor, id).await.map_err(|_| Refusal::gone(id))
     }
 
     /// Destroys a sandbox of this visitor; what runs in it ends as `lost`.

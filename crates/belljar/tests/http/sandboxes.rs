@@ -167,6 +167,50 @@ async fn executions_are_undone_where_that_was_asked_for() {
 }
 
 #[tokio::test]
+async fn sandboxes_that_nobody_uses_are_paused_until_somebody_does() {
+    let Some(server) = Server::start(&[]) else { return };
+    let (status, made) = server.post("/v1/sandboxes", json!({ "pause_after_seconds": 1 })).await;
+    assert_eq!((status, &made["paused"], &made["pause_after_seconds"]), (201, &json!(false), &json!(1)));
+    let sandbox = format!("/v1/sandboxes/{}", text(&made, "id"));
+    let context = server.context(&sandbox).await;
+    let run = async |code: &str| {
+        let (status, outcome) = server.post(&format!("{context}/executions"), json!({ "code": code })).await;
+        assert_eq!(status, 200, "{outcome}");
+        outcome["stdout"].as_str().unwrap().to_owned()
+    };
+    let count = "import threading, time\nticks = 0\ndef tick():\n    global ticks\n    while True: ticks += 1; time.sleep(0.01)\n\
+                 threading.Thread(target=tick, daemon=True).start()\ntime.sleep(1.5); print(ticks > 10)";
+    // While it is used it goes on.
+    let began = Instant::now();
+    assert_eq!(run(count).await, "True\n");
+    let paused = async || server.get(&sandbox).await.1["paused"] == json!(true);
+    while !paused().await {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    // The thread stood still, and goes on with the next request.
+    let ticks: u32 = run("print(ticks)").await.trim().parse().unwrap();
+    let went_on = began.elapsed() - Duration::from_millis(1900);
+    assert!(ticks <= went_on.as_millis() as u32 / 10, "{ticks} ticks of 10 ms in {went_on:?}");
+    assert!(!paused().await);
+    // By hand, also twice, and while a file is asked for.
+    for _ in 0..2 {
+        let (status, view) = server.post(&format!("{sandbox}/pause"), json!({})).await;
+        assert_eq!((status, &view["paused"]), (200, &json!(true)));
+    }
+    let file = server.request(Method::PUT, &format!("{sandbox}/files/f.txt")).body("f").send().await.unwrap();
+    assert!(file.status().is_success() && !paused().await);
+    server.post(&format!("{sandbox}/pause"), json!({})).await;
+    for _ in 0..2 {
+        let (status, view) = server.post(&format!("{sandbox}/resume"), json!({})).await;
+        assert_eq!((status, &view["paused"]), (200, &json!(false)));
+    }
+    server.post(&format!("{sandbox}/pause"), json!({})).await;
+    assert_eq!(server.delete(&sandbox).await.0, 204, "one that stands still can be destroyed");
+    server.idle().await;
+}
+
+#[tokio::test]
 async fn sandboxes_are_listed_changed_and_expire() {
     let Some(server) = Server::start(&["--sandboxes", "3"]) else { return };
     let mut ids = Vec::new();

@@ -32,7 +32,7 @@ pub async fn ask(
     let Some(model) = &shared.model else { return Err(arguments::wrong(TOOL, "no model is configured")) };
     call.visitor.check(Scope::Answer)?;
     let given = match &sandbox {
-        Some(id) => Some(shared.find(&call.visitor, id)?),
+        Some(id) => Some(shared.find(&call.visitor, id).await?),
         None => None,
     };
     call.unless_cancelled(shared.prepare()).await?;
@@ -55,7 +55,10 @@ pub async fn ask(
     let used = answer.executions.iter().rev().find_map(|run| run.outcome.sandbox.as_ref());
     let changed = changed(&answer, used);
     let wanted = used.filter(|_| !changed.is_empty());
-    let kept = given.or_else(|| shared.find(&call.visitor, wanted?).ok());
+    let kept = match (given, wanted) {
+        (None, Some(id)) => shared.find(&call.visitor, id).await.ok(),
+        (given, _) => given,
+    };
     Ok(shown(shared, &answer, &changed, kept))
 }
 

@@ -39,7 +39,7 @@ pub async fn list(
         return Err(arguments::wrong(TOOL, &format!("depth is {depth}, not from 1 to {DEPTH_MAX}")));
     }
     let path = path.unwrap_or_else(|| "/workspace".to_owned());
-    let lease = shared.find(&call.visitor, &sandbox)?;
+    let lease = shared.find(&call.visitor, &sandbox).await?;
     let mut entries = call.unless_cancelled(lease.sandbox().files().list(&path, depth)).await?;
     entries.sort_by(|one, other| one.path.cmp(&other.path));
     let left_out = entries.len().saturating_sub(ENTRIES_MAX);
@@ -82,7 +82,7 @@ pub async fn read(
     if !(1..=LENGTH_MAX).contains(&length) {
         return Err(arguments::wrong(TOOL, &format!("length is {length}, not from 1 to {LENGTH_MAX}")));
     }
-    let lease = shared.find(&call.visitor, &sandbox)?;
+    let lease = shared.find(&call.visitor, &sandbox).await?;
     let mime = guess_mime(&path);
     let picture = matches!(mime.as_str(), "image/png" | "image/jpeg" | "image/gif" | "image/webp");
     // A part of a picture shows nothing.
@@ -132,7 +132,7 @@ pub async fn write(
     const TOOL: &str = "write_file";
     let WriteFile { sandbox, path, text, base64 } = arguments::read(TOOL, arguments)?;
     let file = arguments::content(TOOL, Upload { path, text, base64 })?;
-    let lease = shared.find(&call.visitor, &sandbox)?;
+    let lease = shared.find(&call.visitor, &sandbox).await?;
     lease.claim();
     let (path, size) = (file.path.clone(), file.bytes.len() as u64);
     call.unless_cancelled(File::write_all(lease.sandbox(), &[file])).await?;

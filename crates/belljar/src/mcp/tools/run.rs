@@ -62,7 +62,7 @@ async fn run(shared: &Arc<Shared>, call: &Call<'_>, order: Order) -> Result<Call
     match &order.sandbox {
         None => once(shared, call, order).await,
         Some(id) => {
-            let lease = shared.find(&call.visitor, id)?;
+            let lease = shared.find(&call.visitor, id).await?;
             lease.claim();
             match &order.what {
                 What::Code(_, language) => in_context(shared, call, &order, (lease, *language)).await,

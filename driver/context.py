@@ -151,10 +151,8 @@ class Context:
         from . import forks
 
         with self.interrupts:
-            report, child = forks.fork(self, order, self.channel.take_descriptors(2 * order["count"]))
+            report = forks.fork(self, order, self.channel.take_descriptors(2 * order["count"]))
             self.channel.send({"t": "forked"}, frames.encode_json(report))
-            if child is not None:
-                forks.reap(child)
 
     def _run(self, payload):
         """Run one cell's code and return the status and exit code of `done`."""

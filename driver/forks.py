@@ -41,13 +41,12 @@ class Refused(Exception):
 
 
 def fork(made, order, descriptors):
-    """Fork as often as asked; return the report and the child that is to be waited for, in the parent only."""
-    child = None
+    """Fork as often as asked; return the report, in the parent only."""
     try:
         if len(descriptors) != 2 * order["count"]:
             raise Refused("error", "no file descriptor is left")
         report = survey({made.channel.sock.fileno(), *descriptors})
-        child = begin(made, order, descriptors)
+        begin(made, order, descriptors)
     except Refused as refused:
         report = {"refused": {"reason": refused.reason, "message": str(refused)}}
     except MemoryError:
@@ -58,13 +57,7 @@ def fork(made, order, descriptors):
     finally:
         for descriptor in descriptors:
             os.close(descriptor)
-    return report, child
-
-
-def reap(child):
-    """Wait for the child that made the forks: its end takes longer than theirs need to come up."""
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(child, 0)
+    return report
 
 
 def survey(ours):
@@ -106,7 +99,7 @@ def _descriptors():
 
 
 def begin(made, order, descriptors):
-    """Have a child fork the forks and end, so that they are nobody's children here; return its process id."""
+    """Have a child fork the forks and end, so that they are nobody's children here: not when this process is killed either."""
     state = random.getstate() if order.get("same_random") else None
     told, tell = os.pipe()
     pid = os.fork()
@@ -114,10 +107,12 @@ def begin(made, order, descriptors):
         os.close(tell)
         code = os.read(told, 1)
         os.close(told)
+        # User code may wait for children by itself.
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)
         if code != b"\0":
-            reap(pid)
             raise OSError(code[0] if code else errno.ENOMEM, "fork")
-        return pid
+        return
     code = 0
     try:
         for at in range(order["count"]):

@@ -168,18 +168,7 @@ pub async fn killed_at_any_step(bench: Bench) {
             Ok(forked) => {
                 whole += 1;
                 for context in forked.contexts.iter().chain([&parent]) {
-                    let outcome = tokio::time::timeout(
-                        PATIENCE,
-                        bench.try_run(context, "print(x, len(open('f').read()))"),
-                    );
-                    match outcome.await.unwrap_or_else(|_| panic!("round {round} hangs in a cell")) {
-                        Ok(outcome) if outcome.status == Status::Ok => {
-                            assert_eq!(outcome.stdout, "1 100000\n")
-                        }
-                        // It was the one that was killed.
-                        Ok(outcome) => assert!(!outcome.context_alive, "{outcome:?}"),
-                        Err(error) => assert!(["lost", "not_found"].contains(&error.code()), "{error:?}"),
-                    }
+                    is_whole_or_gone(&bench, context).await;
                 }
             }
             Err(error) => {
@@ -198,5 +187,14 @@ pub async fn killed_at_any_step(bench: Bench) {
     while !Traces::of(own).beyond(&before).is_empty() {
         assert!(std::time::Instant::now() < end, "{:?} stay", Traces::of(own).beyond(&before));
         tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn is_whole_or_gone(bench: &Bench, context: &Arc<Context>) {
+    let outcome = tokio::time::timeout(PATIENCE, bench.try_run(context, "print(x, len(open('f').read()))"));
+    match outcome.await.expect("a cell does not hang") {
+        Ok(outcome) if outcome.status == Status::Ok => assert_eq!(outcome.stdout, "1 100000\n"),
+        Ok(outcome) => assert!(!outcome.context_alive, "{outcome:?}"),
+        Err(error) => assert!(["lost", "not_found"].contains(&error.code()), "{error:?}"),
     }
 }

@@ -16,8 +16,6 @@ pub(crate) struct Claim {
 pub(crate) enum Cost {
     /// None was made yet.
     Unmeasured,
-    /// Its backend cannot tell.
-    Unknown,
     /// Bytes.
     Bytes(u64),
 }
@@ -51,7 +49,6 @@ impl Claim {
         match self.cost {
             // The first one will tell.
             Cost::Unmeasured => granted == 0 && left > 0,
-            Cost::Unknown => granted < self.floor && left > 0,
             Cost::Bytes(bytes) => bytes <= left,
         }
     }
@@ -61,7 +58,7 @@ impl Cost {
     /// As far as it is known.
     pub fn bytes(self) -> u64 {
         match self {
-            Cost::Unmeasured | Cost::Unknown => 0,
+            Cost::Unmeasured => 0,
             Cost::Bytes(bytes) => bytes,
         }
     }
@@ -102,11 +99,5 @@ mod tests {
         assert_eq!(share(1000, &[unmeasured, claim(0, 4, 10)]), [1, 4]);
         let wish = Claim { floor: 0, ..unmeasured };
         assert_eq!(share(1000, &[wish]), [1]);
-    }
-
-    #[test]
-    fn who_cannot_tell_keeps_the_floor() {
-        let unknown = Claim { cost: Cost::Unknown, ..claim(3, 9, 0) };
-        assert_eq!(share(1000, &[unknown]), [3]);
     }
 }

@@ -11,6 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How long filling a shelf waits after a sandbox could not be made; doubled each time, up to the second number.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
+/// What a sandbox counts for where nobody can tell, as ordinary users without control groups cannot: more than most have.
+const GUESS_BYTES: u64 = 64 << 20;
 /// How long a measurement of what a sandbox costs is good, unless there are twice as many by then: what they share with
 /// each other counts for each in part.
 const MEASURED: Duration = Duration::from_secs(10);
@@ -181,7 +183,7 @@ impl Shelf {
     /// What one costs was found out.
     pub fn measured(&self, bytes: Option<u64>, now: Instant) {
         let mut state = self.state();
-        state.cost = (bytes.map_or(Cost::Unknown, Cost::Bytes), now, state.ready.len());
+        state.cost = (Cost::Bytes(bytes.unwrap_or(GUESS_BYTES)), now, state.ready.len());
     }
 
     /// Puts one on it that took so long to be made. It goes at once where the shelf is closed.

@@ -176,8 +176,12 @@ impl Desk {
         self.settings().ceiling.check_timeout(request.timeout_ms)?;
         lease.claim();
         let line = Line { code: String::from_utf8_lossy(&request.code).into_owned(), command: false };
-        if !self.denies(request.policy.as_deref(), request.language, &line.code) {
-            lease.remember_now(&context).await;
+        if let Some(past) = lease.past_of(context.id())
+            && !context.is_busy()
+            && !self.denies(request.policy.as_deref(), request.language, &line.code)
+        {
+            // The execution is what was asked for: it does without a way back.
+            let _ = past.lock().await.keep(&context).await;
         }
         request.place = Place::Context(context);
         let execution = self.interpreter().execute(turn.visitor.caller(), request).await?;

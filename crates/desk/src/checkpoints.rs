@@ -1,8 +1,9 @@
-//! Checkpoints: forks of a context that run nothing and wait. Going back to one forks it once more, so that it stays.
+//! Checkpoints, and the states before executions: forks of a context that run nothing and wait. Going back to one forks it once
+//! more, so that it stays.
 
 use crate::{
     DeskError,
-    kept::{Kept, Room},
+    kept::{Kept, Past, Room},
 };
 use chrono::{DateTime, Utc};
 use interpreter::{Context, History};
@@ -86,15 +87,9 @@ impl Kept {
         Ok(())
     }
 
-    /// Keeps the state that a context has before an execution, where that is wanted and can be done.
-    pub(crate) async fn remember_now(&self, context: &Arc<Context>) {
-        let past = self.contexts_now().get(context.id()).and_then(|room| room.history.clone());
-        if let Some(past) = past
-            && !context.is_busy()
-        {
-            // The execution is what was asked for: it does without a way back.
-            let _ = past.lock().await.keep(context).await;
-        }
+    /// The states before the last executions of a context, where somebody wants to go back to them.
+    pub(crate) fn past_of(&self, id: &ContextId) -> Option<Past> {
+        self.contexts_now().get(id)?.history.clone()
     }
 
     /// A new context in the place of this one, which ends, with the state before its last so many executions.
@@ -102,10 +97,9 @@ impl Kept {
     /// # Errors
     /// When there is no context of that id, no state of then, and as for [`Context::fork`].
     pub async fn undo(&self, of: &ContextId, steps: usize) -> Result<Arc<Context>, DeskError> {
-        let past = self.contexts_now().get(of).map(|room| room.history.clone());
-        let past = past.ok_or_else(|| DeskError::NotFound { what: format!("the context {of}") })?;
+        self.context(of)?;
         let conflict = |why: &str| DeskError::Conflict { what: format!("undo {steps} executions: {why}") };
-        let past = past.ok_or_else(|| conflict("the context was made without `undo`"))?;
+        let past = self.past_of(of).ok_or_else(|| conflict("the context was made without `undo`"))?;
         let mut history = past.lock().await;
         let Some(state) = history.back(steps) else {
             return Err(conflict(&match history.nearest(steps) {
@@ -119,7 +113,7 @@ impl Kept {
     /// Goes on from a state in the place of a context.
     async fn go_back(&self, of: &ContextId, state: &Arc<Context>) -> Result<Arc<Context>, DeskError> {
         let request = self.request_of(of)?;
-        let past = self.contexts_now().get(of).and_then(|room| room.history.clone());
+        let past = self.past_of(of);
         let context = state.replace(&self.context(of)?).await?;
         for checkpoint in self.checkpoints_now().iter_mut().filter(|checkpoint| checkpoint.of == *of) {
             checkpoint.of = context.id().clone();

@@ -387,13 +387,19 @@ impl Kept {
         }
     }
 
+    /// Whether it may have so many contexts more; those that have ended do not count.
+    fn has_room_for(&self, more: usize) -> bool {
+        let mut contexts = self.contexts_now();
+        contexts.retain(|_, room| room.context.is_alive() || room.context.is_busy());
+        contexts.len() + more <= CONTEXTS_MAX
+    }
+
     /// Makes a context, which is kept as long as the sandbox.
     ///
     /// # Errors
     /// When there are too many, the request contradicts itself or the sandbox is gone.
     pub async fn create_context(&self, request: ContextRequest) -> Result<Arc<Context>, DeskError> {
-        self.contexts_now().retain(|_, room| room.context.is_alive() || room.context.is_busy());
-        if self.contexts_now().len() >= CONTEXTS_MAX {
+        if !self.has_room_for(1) {
             let what = format!("make another context: {} has {CONTEXTS_MAX} already", self.id());
             return Err(DeskError::Conflict { what });
         }
@@ -407,11 +413,8 @@ impl Kept {
     /// # Errors
     /// When there would be too many contexts, and as for [`Context::fork`].
     pub async fn fork_context(&self, id: &ContextId, request: ForkRequest) -> Result<Forked, DeskError> {
-        let found = self.contexts_now().get(id).map(|room| (room.context.clone(), room.request.clone()));
-        let (context, like) =
-            found.ok_or_else(|| DeskError::NotFound { what: format!("the context {id}") })?;
-        self.contexts_now().retain(|_, room| room.context.is_alive() || room.context.is_busy());
-        if self.contexts_now().len() + request.count > CONTEXTS_MAX {
+        let (context, like) = (self.context(id)?, self.request_of(id)?);
+        if !self.has_room_for(request.count) {
             let what =
                 format!("fork it {} times: {} has at most {CONTEXTS_MAX} contexts", request.count, self.id());
             return Err(DeskError::Conflict { what });

@@ -20,12 +20,7 @@ pub async fn measure(bench: &mut Bench<'_>) {
     .against(format!("50 × {PYTHON} -c at once"));
     let rounds = bench.rounds(ROUNDS);
     let server = Server::start(bench.site, "python", BURST).await;
-    bench
-        .row(row, async |mut row| {
-            let end = bursts(&mut row, server, rounds).await;
-            (row, end)
-        })
-        .await;
+    bench.row(row, async |row| bursts(row, server, rounds).await).await;
 }
 
 async fn bursts(row: &mut Row, server: Result<Server, Miss>, rounds: usize) -> Result<(), Miss> {

@@ -29,23 +29,13 @@ pub async fn measure(bench: &mut Bench<'_>) {
     let scene = Scene::open(bench, "data", limits.clone()).await;
     let row = Row::new("fork of a context with a DataFrame of 500 MB", "ms", Target::Ratio(0.03, 0.0))
         .against("pickle of the DataFrame, out and in");
-    bench
-        .row(row, async |mut row| {
-            let end = large(&mut row, scene, rounds).await;
-            (row, end)
-        })
-        .await;
+    bench.row(row, async |row| large(row, scene, rounds).await).await;
     let rounds = bench.rounds(SMALL_ROUNDS);
     let scene = Scene::open(bench, "python", limits).await;
     let kernels = Jupyter::open(bench.site);
     let row = Row::new("fork of a small context, with its first result", "ms", Target::Ratio(0.02, 0.0))
         .against("a new Jupyter kernel (ipykernel), to its first reply");
-    bench
-        .row(row, async |mut row| {
-            let end = small(&mut row, scene, kernels, rounds).await;
-            (row, end)
-        })
-        .await;
+    bench.row(row, async |row| small(row, scene, kernels, rounds).await).await;
 }
 
 /// A fork, and the milliseconds that it took.

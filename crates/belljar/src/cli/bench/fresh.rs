@@ -16,21 +16,11 @@ pub async fn measure(bench: &mut Bench<'_>) {
     let scene = Scene::open(bench, "python", Limits::default()).await;
     let bubblewrap = peers::bubblewrap();
     let row = Row::new(name, "ms", Target::Ratio(0.5, 0.0)).against(format!("bwrap … {PYTHON} -c"));
-    bench
-        .row(row, async |mut row| {
-            let end = turns(&mut row, scene, bubblewrap, rounds).await;
-            (row, end)
-        })
-        .await;
+    bench.row(row, async |row| turns(row, scene, bubblewrap, rounds).await).await;
     let scene = Scene::open(bench, "python", Limits::default()).await;
     let docker = peers::docker(bench.site, "python").await;
     let row = Row::new(name, "ms", Target::Ratio(0.05, 0.0)).against("docker run --rm … python3 -c");
-    bench
-        .row(row, async |mut row| {
-            let end = turns(&mut row, scene, docker, rounds).await;
-            (row, end)
-        })
-        .await;
+    bench.row(row, async |row| turns(row, scene, docker, rounds).await).await;
 }
 
 async fn turns(

@@ -26,17 +26,14 @@ pub async fn measure(bench: &mut Bench<'_>) {
             let row = Row::new(format!("{operation}, beside {count} others"), "ms", Target::Ratio(2.0, 0.0));
             let measured = &measured;
             bench
-                .row(row.against("the same beside one other"), async |mut row| {
-                    let end = match measured {
-                        Ok(taken) => {
-                            taken[level + 1][at].iter().for_each(|sample| row.ours.take(Ok(*sample)));
-                            taken[0][at].iter().for_each(|sample| row.peers(Ok(*sample)));
-                            Ok(())
-                        }
-                        Err(Miss::LeftOut(why)) => Err(Miss::LeftOut(why.clone())),
-                        Err(Miss::Failed(why)) => Err(Miss::Failed(why.clone())),
-                    };
-                    (row, end)
+                .row(row.against("the same beside one other"), async |row| match measured {
+                    Ok(taken) => {
+                        taken[level + 1][at].iter().for_each(|sample| row.ours.take(Ok(*sample)));
+                        taken[0][at].iter().for_each(|sample| row.peers(Ok(*sample)));
+                        Ok(())
+                    }
+                    Err(Miss::LeftOut(why)) => Err(Miss::LeftOut(why.clone())),
+                    Err(Miss::Failed(why)) => Err(Miss::Failed(why.clone())),
                 })
                 .await;
         }

@@ -18,12 +18,7 @@ pub async fn measure(bench: &mut Bench<'_>) {
     let row =
         Row::new("100 idle sandboxes, each with a context that has pandas", "MiB", Target::Ratio(0.05, 0.0))
             .against("100 Jupyter kernels with pandas (5 measured, scaled)");
-    bench
-        .row(row, async |mut row| {
-            let end = idle(&mut row, scene, kernels).await;
-            (row, end)
-        })
-        .await;
+    bench.row(row, async |row| idle(row, scene, kernels).await).await;
 }
 
 async fn idle(row: &mut Row, scene: Result<Scene, Miss>, kernels: Result<Jupyter, Miss>) -> Result<(), Miss> {

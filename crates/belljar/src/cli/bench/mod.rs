@@ -20,7 +20,6 @@ use crate::render::{
 };
 use measure::Row;
 use serde_json::json;
-use std::future::Future;
 
 /// Measure how fast this host is, beside what one would use without Belljar.
 #[derive(Debug, clap::Args)]
@@ -76,13 +75,9 @@ impl Bench<'_> {
     }
 
     /// Fills a row.
-    async fn row<F>(&mut self, mut row: Row, measured: impl FnOnce(Row) -> F)
-    where
-        F: Future<Output = (Row, Result<(), Miss>)>,
-    {
+    async fn row(&mut self, mut row: Row, measured: impl AsyncFnOnce(&mut Row) -> Result<(), Miss>) {
         self.spinner.show(&row.name);
-        let end;
-        (row, end) = measured(row).await;
+        let end = measured(&mut row).await;
         self.spinner.clear();
         match end {
             Err(Miss::LeftOut(why)) => row.left_out = Some(why),

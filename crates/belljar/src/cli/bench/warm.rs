@@ -36,12 +36,7 @@ pub async fn measure(bench: &mut Bench<'_>) {
     let row =
         Row::new("one-shot over HTTP, warm", "ms", Target::Ratio(0.2, 0.0)).against(format!("{PYTHON} -c"));
     let server = Server::start(bench.site, work.template, WARM).await;
-    bench
-        .row(row, async |mut row| {
-            let end = one_shots(&mut row, server, &work, Path::new(PYTHON)).await;
-            (row, end)
-        })
-        .await;
+    bench.row(row, async |row| one_shots(row, server, &work, Path::new(PYTHON)).await).await;
     let rounds = bench.rounds(PANDAS_ROUNDS);
     let work = Work { template: "data", code: PANDAS, prints: PANDAS_PRINTS, rounds, share: PANDAS_SHARE };
     let row =
@@ -49,15 +44,7 @@ pub async fn measure(bench: &mut Bench<'_>) {
             .against("python -c, of the same template");
     let server = Server::start(bench.site, work.template, WARM).await;
     let python = template_python(bench.site, work.template);
-    bench
-        .row(row, async |mut row| {
-            let end = match python {
-                Ok(python) => one_shots(&mut row, server, &work, &python).await,
-                Err(miss) => Err(miss),
-            };
-            (row, end)
-        })
-        .await;
+    bench.row(row, async |row| one_shots(row, server, &work, &python?).await).await;
 }
 
 /// In turns; the pool is full before each of ours.

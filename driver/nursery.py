@@ -265,6 +265,7 @@ class ForkRequest:
         self.cwd = message.get("cwd", "/")
         self.environment = environment
         self.named = named
+        self.ahead = message.get("ahead") is True
 
 
 def become_driver(made, program, descriptors, request):
@@ -276,6 +277,8 @@ def become_driver(made, program, descriptors, request):
         os.close(stdin)
     renew.after_fork(request.environment, request.cwd)
     context.start_session()
+    if request.ahead:
+        warmup.rehearse_again(made)
     moved = context.hide(descriptors["driver"])
     descriptors["driver"] = moved
     made.rebind(frames.Channel(socket.socket(fileno=moved)))

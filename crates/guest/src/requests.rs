@@ -21,8 +21,8 @@ impl Guest {
     /// Acts on one request. An error is the host's, and the end of everything.
     pub fn request(&mut self, request: Request, payload: Vec<u8>) -> Result<(), HostError> {
         match request {
-            Request::ContextCreate { context, launch, cwd, env, stdin } => {
-                self.create(starting::Wanted { context, launch, cwd, env, stdin });
+            Request::ContextCreate { context, launch, cwd, env, stdin, ahead } => {
+                self.create(starting::Wanted { context, launch, cwd, env, stdin, ahead });
             }
             Request::ContextFork { transfer, context, branches, same_random } => {
                 self.fork(transfer, &context, branches, same_random);

@@ -31,6 +31,8 @@ pub struct Wanted {
     pub env: BTreeMap<String, String>,
     /// Whether standard input will come.
     pub stdin: bool,
+    /// Whether nobody waits for it.
+    pub ahead: bool,
 }
 
 /// Starts a context.
@@ -96,6 +98,7 @@ fn fork(
             false => wanted.env.clone(),
         },
         fds: names,
+        ahead: wanted.ahead,
     };
     zygote.ask(request, &fds, &ground.settings.rlimits).map_err(|failed| {
         let why = plain(&Error::from_raw_os_error(failed.errno));

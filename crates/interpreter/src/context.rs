@@ -126,7 +126,12 @@ pub(crate) async fn came_up(mut life: watch::Receiver<Life>, sandbox: &Sandbox) 
 
 impl Context {
     /// Sends the order to make a context, without waiting for it.
-    pub(crate) async fn reserve(sandbox: &Sandbox, request: &ContextRequest) -> Result<Reserved, Error> {
+    /// `ahead`: nobody waits for it.
+    pub(crate) async fn reserve(
+        sandbox: &Sandbox,
+        request: &ContextRequest,
+        ahead: bool,
+    ) -> Result<Reserved, Error> {
         check_env(&request.env)?;
         let id = ContextId::from_bits(ids::random());
         let launch = sandbox.programs().launch(request.language);
@@ -136,7 +141,8 @@ impl Context {
         let mut env: BTreeMap<String, String> = sandbox.env().clone();
         env.extend(request.env.clone());
         let cwd = request.cwd.clone().unwrap_or_else(|| sandbox.workspace().to_owned());
-        let order = Request::ContextCreate { context: id.clone(), launch, cwd, env, stdin: request.stdin };
+        let stdin = request.stdin;
+        let order = Request::ContextCreate { context: id.clone(), launch, cwd, env, stdin, ahead };
         sandbox.wire().send(&order, &[]).await.map_err(|gone| sandbox.lost(gone))?;
         Ok(Reserved { id, inherits, life, input })
     }
@@ -148,7 +154,7 @@ impl Context {
     ) -> Result<Arc<Context>, Error> {
         let reserved = match sandbox.take_spare(&request) {
             Some(spare) => spare,
-            None => Context::reserve(&sandbox, &request).await?,
+            None => Context::reserve(&sandbox, &request, false).await?,
         };
         let Reserved { id, inherits, life, input } = reserved;
         let context = Arc::new(Context {

@@ -54,6 +54,7 @@ pub(crate) struct Drive {
     stdin: Option<AbortHandle>,
     life: watch::Receiver<Life>,
     life_over: bool,
+    still: watch::Receiver<bool>,
     read: bool,
     ladder: Ladder,
     cpu: Option<Interval>,
@@ -90,6 +91,7 @@ enum Heard {
     ReaderGone,
     Interrupt,
     Life(bool),
+    Still,
     Due,
     CpuTick,
 }
@@ -105,6 +107,7 @@ impl Drive {
             interval
         });
         let Ends { frames, events, interrupt, stdin } = ends;
+        let still = runner.sandbox().standstill().follow();
         Drive {
             id,
             life,
@@ -116,6 +119,7 @@ impl Drive {
             before,
             runner,
             life_over: false,
+            still,
             read: true,
             ladder: Ladder::new(plan.timeout_ms, plan.one_shot),
             sent: Instant::now(),
@@ -170,7 +174,7 @@ impl Drive {
     }
 
     async fn hear(&mut self) -> Heard {
-        let Drive { frames, events, interrupt, life, ladder, cpu, demise, collected, .. } = self;
+        let Drive { frames, events, interrupt, life, still, ladder, cpu, demise, collected, .. } = self;
         let due = demise.map_or(ladder.due(), |demise| ladder.due().min(demise + STRAGGLER));
         let tick = async {
             match cpu {
@@ -186,6 +190,8 @@ impl Drive {
             () = events.closed(), if self.read => Heard::ReaderGone,
             () = interrupt.notified() => Heard::Interrupt,
             changed = life.changed(), if !self.life_over => Heard::Life(changed.is_ok()),
+            // The sandbox keeps the other end.
+            Ok(()) = still.changed() => Heard::Still,
             () = sleep_until(due) => Heard::Due,
             _ = tick => Heard::CpuTick,
         }
@@ -211,10 +217,20 @@ impl Drive {
             }
             Heard::Life(false) => self.life_over = true,
             Heard::Life(true) => return self.life(),
+            Heard::Still => self.stand_still(),
             Heard::Due => return self.due(),
             Heard::CpuTick => return self.cpu(),
         }
         None
+    }
+
+    /// Time that the sandbox stands still is nobody's.
+    fn stand_still(&mut self) {
+        if *self.still.borrow_and_update() {
+            return self.ladder.hold();
+        }
+        let stood = self.ladder.go_on();
+        self.began = self.began.map(|began| began + stood);
     }
 
     fn due(&mut self) -> Option<Finish> {

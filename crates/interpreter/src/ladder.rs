@@ -41,6 +41,8 @@ pub(crate) struct Ladder {
     timeout_ms: u64,
     grace: Duration,
     stop: Option<Stop>,
+    /// Since when its sandbox stands still, while it does.
+    held: Option<Instant>,
 }
 
 impl Ladder {
@@ -48,7 +50,7 @@ impl Ladder {
     pub fn new(timeout_ms: u64, one_shot: bool) -> Ladder {
         let due = Instant::now() + Duration::from_millis(START_MS);
         let grace = if one_shot { GRACE_ONE_SHOT } else { GRACE };
-        Ladder { rung: Rung::Starting, due, timeout_ms, grace, stop: None }
+        Ladder { rung: Rung::Starting, due, timeout_ms, grace, stop: None, held: None }
     }
 
     /// The code runs from now on.
@@ -61,7 +63,19 @@ impl Ladder {
 
     /// When [`Ladder::advance`] has to be called next.
     pub fn due(&self) -> Instant {
-        self.due
+        self.held.map_or(self.due, |held| held + TIMEOUT_MAX)
+    }
+
+    /// Its sandbox stands still: no time passes.
+    pub fn hold(&mut self) {
+        self.held.get_or_insert_with(Instant::now);
+    }
+
+    /// Its sandbox goes on. Gives how long it stood still.
+    pub fn go_on(&mut self) -> Duration {
+        let stood = self.held.take().map_or(Duration::ZERO, |held| held.elapsed());
+        self.due += stood;
+        stood
     }
 
     /// Why the code was stopped, if it was.
@@ -80,7 +94,7 @@ impl Ladder {
 
     /// Time has passed.
     pub fn advance(&mut self) -> Order {
-        if Instant::now() < self.due {
+        if Instant::now() < self.due() {
             return Order::Nothing;
         }
         match self.rung {
@@ -100,6 +114,7 @@ impl Ladder {
     fn climb(&mut self, rung: Rung, wait: Duration, order: Order) -> Order {
         self.rung = rung;
         self.due = Instant::now() + wait;
+        self.held = self.held.map(|_| Instant::now());
         order
     }
 }
@@ -134,6 +149,26 @@ mod tests {
         assert_eq!(until_due(&mut ladder).await, (Order::Kill, START_MS));
         assert_eq!(ladder.stopped(), Some(Stop::Startup));
         assert_eq!(until_due(&mut ladder).await, (Order::Destroy, 1000));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_time_passes_while_all_stands_still() {
+        let mut ladder = Ladder::new(300, false);
+        ladder.begin();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        ladder.hold();
+        tokio::time::sleep(Duration::from_secs(1000)).await;
+        assert_eq!(ladder.advance(), Order::Nothing);
+        assert_eq!(ladder.go_on(), Duration::from_secs(1000));
+        assert_eq!(until_due(&mut ladder).await, (Order::Interrupt, 200));
+        // One that is stopped while it stands still has its whole grace when it goes on.
+        let mut ladder = Ladder::new(300, false);
+        ladder.hold();
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        assert_eq!(ladder.stop(Stop::Cancelled), Order::Interrupt);
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        ladder.go_on();
+        assert_eq!(until_due(&mut ladder).await, (Order::Interrupt, 1000));
     }
 
     #[tokio::test(start_paused = true)]

@@ -34,6 +34,7 @@ mod request;
 mod routes;
 mod runner;
 mod sandbox;
+mod standstill;
 mod stdin;
 mod system;
 pub mod template;

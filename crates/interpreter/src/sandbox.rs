@@ -6,10 +6,11 @@ use crate::{
     context::{Programs, Reserved},
     isolation::{self, Inside},
     routes::Life,
+    standstill::Standstill,
     template::Template,
     wire::{Gone, Wire},
 };
-use jail::{branch_root, plan::inside::BRANCHES_MAX};
+use jail::{branch_root, cgroup::Group, plan::inside::BRANCHES_MAX};
 use protocol::{ContextId, Isolation, Limits, Require, SandboxId, guest::VERSION};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -37,6 +38,7 @@ pub struct Sandbox {
     trees: Arc<Mutex<BTreeSet<u32>>>,
     /// A tree for the next branch.
     spare_tree: Mutex<Option<Tree>>,
+    standstill: Standstill,
     origin: Origin,
 }
 
@@ -148,6 +150,7 @@ impl Sandbox {
             spare: Mutex::default(),
             trees: Arc::default(),
             spare_tree: Mutex::default(),
+            standstill: Standstill::default(),
             origin,
         })
     }
@@ -200,7 +203,7 @@ impl Sandbox {
 
     /// Makes a Python context ahead of time and waits until it is up.
     pub(crate) async fn make_spare(&self) -> Result<(), Error> {
-        let reserved = Context::reserve(self, &ContextRequest::default()).await?;
+        let reserved = Context::reserve(self, &ContextRequest::default(), true).await?;
         reserved.came_up(self).await?;
         *lock(&self.spare) = Some(reserved);
         Ok(())
@@ -351,23 +354,6 @@ impl Sandbox {
         found.ok_or_else(|| Error::NotFound { what: format!("the context {id}") })
     }
 
-    /// Stops every process in it where it is, until [`Sandbox::resume`]; memory and files stay as they are. Code that
-    /// runs is not interrupted, and its time goes on.
-    ///
-    /// # Errors
-    /// When the sandbox is gone.
-    pub async fn pause(&self) -> Result<(), Error> {
-        self.files().pause(true).await
-    }
-
-    /// Lets everything go on that [`Sandbox::pause`] stopped.
-    ///
-    /// # Errors
-    /// When the sandbox is gone.
-    pub async fn resume(&self) -> Result<(), Error> {
-        self.files().pause(false).await
-    }
-
     /// Destroys it with everything in it, and returns when that is done. What waits for it ends as `lost`.
     pub async fn destroy(&self) {
         self.destroy_soon();
@@ -381,6 +367,16 @@ impl Sandbox {
 
     pub(crate) fn wire(&self) -> &Wire {
         &self.wire
+    }
+
+    /// Whether everything in it stands still.
+    pub(crate) fn standstill(&self) -> &Standstill {
+        &self.standstill
+    }
+
+    /// The group by which everything in it can be frozen.
+    pub(crate) fn freezable(&self) -> Option<Arc<Group>> {
+        lock(&self.kept.guard).as_ref()?.freezable()
     }
 
     pub(crate) fn programs(&self) -> &Programs {

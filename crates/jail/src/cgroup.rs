@@ -3,10 +3,13 @@
 //! Version 2 where its controllers are delegated, version 1 otherwise. Nothing here is assumed: a group counts
 //! only when its limits were written and read back.
 
+mod counters;
 mod find;
+mod freezer;
 mod memory;
 
 pub use find::{Version, sweep};
+pub use freezer::has_swap;
 
 use protocol::Limits;
 use rustix::io::Errno;
@@ -14,6 +17,7 @@ use rustix::process::Pid;
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// A control group could not be made or limited.
@@ -35,13 +39,15 @@ pub struct Cgroups {
     version: Version,
     /// One directory per hierarchy (one in version 2), made for this host process.
     parents: Vec<PathBuf>,
+    /// Beside version 1: the directory of version 2 in which sandboxes stand still.
+    beside: Option<PathBuf>,
 }
 
 impl Cgroups {
     /// Makes the groups of this host process, or `None` where none may be made. `name` is unique on this host.
     pub fn open(name: &str) -> Option<Cgroups> {
         let (version, parents) = find::parents()?;
-        let mut made = Cgroups { version, parents: Vec::new() };
+        let mut made = Cgroups { version, parents: Vec::new(), beside: None };
         for parent in parents {
             let path = parent.join(name);
             if fs::create_dir(&path).is_err() || made.enable(&path).is_err() {
@@ -55,6 +61,8 @@ impl Cgroups {
             remove_trees(&made.parents);
             return None;
         }
+        let beside = find::beside(version).map(|parent| parent.join(name));
+        made.beside = beside.filter(|path| fs::create_dir(path).is_ok());
         Some(made)
     }
 
@@ -73,7 +81,7 @@ impl Cgroups {
 
     /// The directories, for whoever cleans up in the end.
     pub fn directories(&self) -> Vec<PathBuf> {
-        self.parents.clone()
+        self.parents.iter().chain(&self.beside).cloned().collect()
     }
 
     /// The files by which the keeper and all guests are kept out of the sandboxes' limits.
@@ -95,7 +103,9 @@ impl Cgroups {
     }
 
     fn create_named(&self, name: &str) -> Result<Group, CgroupError> {
-        let mut group = Group { version: self.version, directories: Vec::new() };
+        let freezer = self.beside.as_ref().map(|beside| beside.join(name));
+        let (version, directories) = (self.version, Vec::new());
+        let mut group = Group { version, directories, freezer, counters: Arc::default() };
         for parent in &self.parents {
             let path = parent.join(name);
             fs::create_dir(&path).map_err(|source| CgroupError {
@@ -104,6 +114,9 @@ impl Cgroups {
                 source,
             })?;
             group.directories.push(path);
+        }
+        if self.version == Version::V2 {
+            group.freezer = group.directories.first().cloned();
         }
         Ok(group)
     }
@@ -129,13 +142,16 @@ impl Cgroups {
 pub struct Group {
     version: Version,
     directories: Vec<PathBuf>,
+    /// What freezes it; beside version 1 that is made when it is first needed.
+    freezer: Option<PathBuf>,
+    counters: Arc<OnceLock<counters::Counters>>,
 }
 
 impl Group {
     /// The group in which a process of somebody else's sandbox is, to measure it; `None` where it cannot be seen.
     pub fn of(pid: u32) -> Option<Group> {
         let (version, directories) = find::directories_of(pid)?;
-        Some(Group { version, directories })
+        Some(Group { version, directories, freezer: None, counters: Arc::default() })
     }
 
     /// What the group as it is allows at most, in bytes.
@@ -218,29 +234,10 @@ impl Group {
         self.directories.iter().map(|directory| open(directory).map(OwnedFd::from)).collect()
     }
 
-    /// CPU time used so far, in microseconds.
-    pub fn cpu_us(&self) -> Option<u64> {
-        match self.version {
-            Version::V2 => keyed(&self.file("cpu.stat")?, "usage_usec"),
-            Version::V1 => Some(number(&self.file("cpuacct.usage")?)? / 1000),
-        }
-    }
-
-    /// Highest memory use so far, in bytes.
-    pub fn memory_peak_bytes(&self) -> Option<u64> {
-        let names = ["memory.peak", "memory.max_usage_in_bytes", "memory.current"];
-        number(&names.iter().find_map(|name| self.file(name))?)
-    }
-
-    /// Processes that were killed because memory ran out.
-    pub fn oom_kills(&self) -> Option<u64> {
-        keyed(&["memory.events", "memory.oom_control"].iter().find_map(|name| self.file(name))?, "oom_kill")
-    }
-
     /// Kills what is left in the group and removes it; false when it could not be removed within `patience`.
     pub fn remove(&self, patience: Duration) -> bool {
         let until = Instant::now() + patience;
-        while !self.directories.iter().all(|directory| remove(directory)) {
+        while !self.directories.iter().chain(&self.freezer).all(|directory| remove(directory)) {
             if Instant::now() >= until {
                 return false;
             }
@@ -298,6 +295,10 @@ fn number(path: &Path) -> Option<u64> {
 }
 
 fn keyed(path: &Path, key: &str) -> Option<u64> {
-    let text = fs::read_to_string(path).ok()?;
+    value_of(&fs::read_to_string(path).ok()?, key)
+}
+
+/// The number behind a key, in lines of keys and numbers.
+fn value_of(text: &str, key: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(key)?.trim().parse().ok())
 }

@@ -115,6 +115,10 @@ pub enum Request {
         env: BTreeMap<String, String>,
         /// Whether `Stdin` will follow; otherwise code reads end of file.
         stdin: bool,
+        /// Nobody waits for it: it goes through what a first execution does before it is ready, where it can, so that the
+        /// first is as quick as those that follow.
+        #[serde(default)]
+        ahead: bool,
     },
     /// Fork a context that runs nothing; answered by a `Chunk` whose payload is a [`crate::ForkReport`] and `Done`, or by
     /// `Failed`. The forks are contexts then: each is answered by `ContextReady` or `ContextEnded`.

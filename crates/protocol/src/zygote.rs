@@ -51,6 +51,9 @@ pub enum ForkRequest {
         env: BTreeMap<String, String>,
         /// Names of the descriptors that come along: `driver`, perhaps `landlock`.
         fds: Vec<String>,
+        /// As for `ContextCreate`.
+        #[serde(default)]
+        ahead: bool,
     },
 }
 

@@ -176,6 +176,7 @@ fn what_cannot_start_says_why() {
         cwd: "/".to_owned(),
         env: Default::default(),
         stdin: false,
+        ahead: false,
     };
     host.send(&create, b"");
     assert_eq!(host.ended(&id).2, Some(107));

@@ -11,6 +11,7 @@ mod zygote;
 
 pub use crate::template::Template as TemplateRoot;
 use crate::{Settings, template::Template};
+use jail::cgroup::Group;
 use protocol::{Isolation, Level, Limits, SandboxId, Wall};
 use serde::Serialize;
 use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc};
@@ -73,6 +74,11 @@ pub trait Guard: Send + Sync {
 
     /// Why the sandbox never came up or went away, where the backend knows.
     fn failure(&self) -> Option<String> {
+        None
+    }
+
+    /// The control group that holds everything in it and nothing else, where this process made it.
+    fn freezable(&self) -> Option<Arc<Group>> {
         None
     }
 

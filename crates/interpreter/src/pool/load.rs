@@ -16,6 +16,9 @@ pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// How long filling gives way before each sandbox below the floor, and before each above it.
 const PATIENCE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
+/// How long filling waits after somebody took one, while enough are left: code that was sent with the request runs then.
+pub(crate) const QUIET: Duration = Duration::from_millis(25);
+
 /// How long the next sandbox may wait for a CPU that nobody wants.
 pub(crate) fn patience(ready: usize, floor: usize) -> Duration {
     if ready < floor { PATIENCE.0 } else { PATIENCE.1 }

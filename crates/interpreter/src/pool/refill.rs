@@ -76,7 +76,8 @@ async fn give_way(interpreter: &Interpreter, shelf: &Shelf) {
     let began = Instant::now();
     let loadavg = &interpreter.pool_settings().gauges.loadavg;
     let patience = || load::patience(shelf.count(), shelf.floor());
-    while load::cpus_are_taken(loadavg) && began.elapsed() < patience() {
+    let others = || load::cpus_are_taken(loadavg) || shelf.was_just_asked(load::QUIET);
+    while others() && began.elapsed() < patience() {
         interpreter.pool().hold_back(Some(HeldBack::Busy));
         tokio::select! {
             () = shelf.closed.cancelled() => return,

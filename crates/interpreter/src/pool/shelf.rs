@@ -36,6 +36,8 @@ struct State {
     /// The oldest first.
     ready: Vec<Ready>,
     demand: Demand,
+    /// When somebody took one last.
+    asked: Option<Instant>,
     /// How many may be ready.
     granted: usize,
     /// What one costs, when that was found, and how many there were.
@@ -66,6 +68,7 @@ impl Shelf {
         let now = Instant::now();
         let state = State {
             ready: Vec::new(),
+            asked: None,
             granted: demand.target(now),
             demand,
             cost: (Cost::Unmeasured, now, 0),
@@ -113,6 +116,7 @@ impl Shelf {
         let mut state = self.state();
         let making = state.making;
         state.demand.asked(making, now);
+        state.asked = Some(now);
         let whole = |ready: &Ready| ready.sandbox.is_fit() && ready.sandbox.is_whole();
         let found = state.ready.iter().rposition(whole);
         let found = found.or_else(|| state.ready.iter().rposition(|ready| ready.sandbox.is_fit()));
@@ -121,6 +125,12 @@ impl Shelf {
         drop(state);
         self.changed.notify_one();
         taken
+    }
+
+    /// Whether somebody took one within this time, and at least half are left.
+    pub fn was_just_asked(&self, within: Duration) -> bool {
+        let state = self.state();
+        state.asked.is_some_and(|asked| asked.elapsed() < within) && 2 * state.ready.len() >= state.granted
     }
 
     /// Lets go of those that cannot be given; gives back how many that were.

@@ -2,10 +2,11 @@
 
 use crate::bench::Bench;
 use interpreter::{
-    Attributes, Caller, CommandRequest, ContextRequest, Error, FileError, Program, Sandbox, SandboxRequest,
+    Attributes, Caller, CommandRequest, ContextRequest, Error, ExecuteRequest, FileError, Place, Program, Sandbox,
+    SandboxRequest,
 };
 use protocol::{
-    Limits,
+    EventKind, Language, Limits, Status,
     guest::{EntryKind, WatchKind},
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -201,14 +202,30 @@ pub async fn paused_sandboxes(bench: Bench) {
                 threading.Thread(target=count, daemon=True).start()";
     bench.print(&context, code).await;
     sandbox.pause().await.unwrap();
-    let file = "/proc/self/stat";
-    assert!(sandbox.files().stat("/tmp").await.is_ok() && sandbox.files().stat(file).await.is_err());
     tokio::time::sleep(Duration::from_millis(1500)).await;
     sandbox.resume().await.unwrap();
     let first: u32 = bench.print(&context, "print(x)").await.trim().parse().unwrap();
     assert!(first < 120, "{first}: it went on while it was paused");
     let second: u32 = bench.print(&context, "time.sleep(0.2); print(x)").await.trim().parse().unwrap();
     assert!(second > first, "it does not go on");
+    // The time of code that runs does not go on either, and what is asked meanwhile is answered afterwards.
+    let code = "print('on', flush=True)\ntime.sleep(1)\nprint('and on')";
+    let request = ExecuteRequest {
+        timeout_ms: Some(3000),
+        ..ExecuteRequest::new(code, Language::Python, Place::Context(context.clone()))
+    };
+    let mut execution = bench.interpreter.execute(&Caller::local(), request).await.unwrap();
+    while !matches!(execution.next().await.unwrap().kind, EventKind::Stdout { .. }) {}
+    sandbox.pause().await.unwrap();
+    let asked = sandbox.files();
+    let (asked, ()) = tokio::join!(asked.stat("/tmp"), async {
+        tokio::time::sleep(Duration::from_millis(3500)).await;
+        sandbox.resume().await.unwrap();
+    });
+    let outcome = execution.outcome().await;
+    assert!(asked.is_ok(), "{asked:?}");
+    assert_eq!((outcome.status, outcome.stdout.as_str()), (Status::Ok, "on\nand on\n"), "{:?}", outcome.error);
+    assert!(outcome.usage.wall_ms < 3000.0, "{} ms", outcome.usage.wall_ms);
     // Twice is as once, and the end comes all the same.
     sandbox.pause().await.unwrap();
     sandbox.pause().await.unwrap();

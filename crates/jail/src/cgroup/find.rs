@@ -111,6 +111,11 @@ pub(super) fn own_second_version() -> Option<PathBuf> {
     Some(mount.join(own("")?))
 }
 
+/// Where groups of version 2 may be made beside those of version 1, without controllers.
+pub(super) fn beside(version: Version) -> Option<PathBuf> {
+    own_second_version().filter(|path| version == Version::V1 && writable(path))
+}
+
 fn first_version(mount: &Path, controller: &str) -> Option<PathBuf> {
     let own = mount.join(own(controller)?);
     // In a container the path is one of the host's and the mount is already the own group.
@@ -143,8 +148,8 @@ fn writable(path: &Path) -> bool {
 
 /// Removes groups that dead host processes left behind: `PREFIX-PID-START` where no process PID began at START.
 pub fn sweep(prefix: &str, alive: &dyn Fn(&str) -> bool) {
-    let Some((_, parents)) = parents() else { return };
-    for parent in parents {
+    let Some((version, parents)) = parents() else { return };
+    for parent in parents.into_iter().chain(beside(version)) {
         for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             if name.strip_prefix(prefix).is_some_and(|rest| !alive(rest)) {

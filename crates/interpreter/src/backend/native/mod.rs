@@ -161,6 +161,10 @@ impl super::Guard for Guard {
         self.keeper.failure(&self.room)
     }
 
+    fn freezable(&self) -> Option<Arc<Group>> {
+        self.group.clone()
+    }
+
     fn branch(&self, number: u32) -> Option<Later<'static, Result<(), String>>> {
         let made = self.keeper.branch(&self.room, number);
         Some(Box::pin(async move { made.await.unwrap_or_else(|_| Err("the sandbox is gone".to_owned())) }))
@@ -173,6 +177,8 @@ impl super::Guard for Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
+        // Its processes take milliseconds to end, for which nobody waits.
+        self.group.iter().for_each(|group| group.give_way(true));
         self.keeper.end_room(&self.room);
     }
 }

@@ -16,7 +16,7 @@ import stat
 import sys
 import threading
 
-from . import context, enter, frames, renew
+from . import births, context, enter, frames, renew
 
 CAPABILITY_VERSION_3 = 0x20080522
 # How much likelier each generation of forks is to be killed for memory, and the most that there is.
@@ -99,32 +99,11 @@ def _descriptors():
 
 
 def begin(made, order, descriptors):
-    """Have a child fork the forks and end, so that they are nobody's children here: not when this process is killed either."""
+    """Fork as often as asked; nobody's children, so that user code does not find them and they live on without this process."""
     state = random.getstate() if order.get("same_random") else None
-    told, tell = os.pipe()
-    pid = os.fork()
-    if pid:
-        os.close(tell)
-        code = os.read(told, 1)
-        os.close(told)
-        # User code may wait for children by itself.
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, 0)
-        if code != b"\0":
-            raise OSError(code[0] if code else errno.ENOMEM, "fork")
-        return
-    code = 0
-    try:
-        for at in range(order["count"]):
-            if os.fork() == 0:
-                os.close(told)
-                os.close(tell)
-                become(made, order, descriptors, at, state)
-    except OSError as error:
-        code = error.errno or 1
-    finally:
-        os.write(tell, bytes([code & 0xFF]))
-        os._exit(0)
+    for at in range(order["count"]):
+        if births.orphan() == 0:
+            become(made, order, descriptors, at, state)
 
 
 def become(made, order, descriptors, at, state):

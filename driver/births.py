@@ -101,6 +101,7 @@ class _Quick:
         self.error_number = getattr(library, "__errno_location")
         self.error_number.restype = ctypes.POINTER(ctypes.c_int)
         self.library.pthread_self.restype = ctypes.c_void_p
+        self.rseq = _rseq(library)
         self.call = ctypes.PYFUNCTYPE(ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)(address)
         self.real_fork = ctypes.cast(library.fork, ctypes.c_void_p)
 
@@ -134,9 +135,16 @@ class _Quick:
 
     def tell_the_kernel(self):
         """Have this thread's CPU number written where the C library looks for it, which ended with the borrowed memory."""
-        with contextlib.suppress(ValueError):
-            size = ctypes.c_uint.in_dll(self.library, "__rseq_size").value
-            offset = ctypes.c_ssize_t.in_dll(self.library, "__rseq_offset").value
-            if size:
-                at = ctypes.c_void_p(self.library.pthread_self() + offset)
-                self.library.syscall(SYS_RSEQ, at, max(size, 32), 0, RSEQ_SIGNATURE)
+        if self.rseq is not None:
+            self.library.syscall(*self.rseq)
+
+
+def _rseq(library):
+    """Return the arguments with which the C library has registered this thread's restartable sequences, if it has."""
+    try:
+        size = ctypes.c_uint.in_dll(library, "__rseq_size").value
+        offset = ctypes.c_ssize_t.in_dll(library, "__rseq_offset").value
+    except ValueError:
+        return None
+    at = ctypes.c_void_p(library.pthread_self() + offset)
+    return (SYS_RSEQ, at, max(size, 32), 0, RSEQ_SIGNATURE) if size else None

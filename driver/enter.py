@@ -14,6 +14,8 @@ AF_ALG = 38
 CHROOT = 1 << 18
 PR_GET_NO_NEW_PRIVS = 39
 DRIVER_DESCRIPTOR = 3
+# Capabilities that count at once or are passed on, and what they are taken for where the kernel shows none.
+IN_EFFECT = ((b"Eff", b"1"), (b"Inh", b"1"), (b"Amb", b"0"))
 _syscall = None
 
 
@@ -131,10 +133,22 @@ def _close_from(lowest):
     os.closerange(lowest, 0x7FFFFFFF)
 
 
-def _status_fields():
-    with open("/proc/self/status", "rb", buffering=0) as status:
-        lines = status.read().decode("ascii", "replace").splitlines()
-    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+def _status():
+    """Return this process's status file, and a function that finds a field in it: few objects, for few pages are one's own yet."""
+    descriptor = os.open("/proc/self/status", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        status = b"\n" + os.read(descriptor, 16384)
+    finally:
+        os.close(descriptor)
+
+    def field(name):
+        begin = status.find(b"\n" + name + b":\t")
+        if begin < 0:
+            return None
+        begin += len(name) + 3
+        return status[begin : status.find(b"\n", begin)]
+
+    return field
 
 
 def _gains_no_privileges():
@@ -156,19 +170,19 @@ def _probe_is_denied():
 def verified_walls():
     """Return the walls that this process sees around itself, by their names."""
     try:
-        fields = _status_fields()
+        field = _status()
     except OSError:
         return []
     walls = []
-    # A kernel without ambient capabilities shows none.
-    fields.setdefault("CapAmb", "0")
-    # What a fork needs to move to its branch's tree may be permitted; nothing is in effect.
-    none_left = all(int(fields.get(f"Cap{kind}", "1"), 16) == 0 for kind in ("Eff", "Inh", "Amb"))
-    none_left = none_left and all(int(fields.get(f"Cap{kind}", "1"), 16) in (0, CHROOT) for kind in ("Prm", "Bnd"))
+    # What a fork needs to move to its branch's tree may be permitted; nothing is in effect. A kernel without ambient
+    # capabilities shows none.
+    none_left = all(int(field(b"Cap" + kind) or default, 16) == 0 for kind, default in IN_EFFECT)
+    none_left = none_left and all(int(field(b"Cap" + kind) or b"1", 16) in (0, CHROOT) for kind in (b"Prm", b"Bnd"))
     if none_left and os.getuid() != 0:
         walls.append("caps_dropped")
-    if fields.get("NoNewPrivs") == "1" or "NoNewPrivs" not in fields and _gains_no_privileges():
+    no_new_privileges = field(b"NoNewPrivs")
+    if no_new_privileges == b"1" or no_new_privileges is None and _gains_no_privileges():
         walls.append("no_new_privs")
-    if fields.get("Seccomp") == "2" and _probe_is_denied():
+    if field(b"Seccomp") == b"2" and _probe_is_denied():
         walls.append("seccomp")
     return walls

@@ -45,8 +45,8 @@ def fork(made, order, descriptors):
     try:
         if len(descriptors) != 2 * order["count"]:
             raise Refused("error", "no file descriptor is left")
-        report = survey({made.channel.sock.fileno(), *descriptors})
-        begin(made, order, descriptors)
+        report, sockets = survey({made.channel.sock.fileno(), *descriptors})
+        begin(made, order, descriptors, sockets)
     except Refused as refused:
         report = {"refused": {"reason": refused.reason, "message": str(refused)}}
     except MemoryError:
@@ -61,7 +61,7 @@ def fork(made, order, descriptors):
 
 
 def survey(ours):
-    """Return what a fork would not have; raise `Refused` where there can be none."""
+    """Return what a fork would not have, and the sockets among that; raise `Refused` where there can be none."""
     others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
     if others:
         named = ", ".join(others[:5])
@@ -71,15 +71,17 @@ def survey(ours):
     if native and unsafe:
         raise Refused("library", f"{unsafe[0]} has threads that do not survive a fork: use it in the forks alone")
     known = any(name in sys.modules for name in SAFE)
-    report = {"native_threads": 0 if known else native, "processes": len(_children()), "sockets": 0, "files": []}
+    report = {"native_threads": 0 if known else native, "processes": len(_children()), "files": []}
+    sockets = []
     for number, kind, path, flags in _descriptors():
         if number in ours or number < 3:
             continue
         if stat.S_ISSOCK(kind):
-            report["sockets"] += 1
+            sockets.append(number)
         elif stat.S_ISREG(kind) and len(report["files"]) < FILES_MAX and len(path) < PATH_CHARS_MAX:
             report["files"].append({"path": path, "writable": flags & os.O_ACCMODE != os.O_RDONLY})
-    return report
+    report["sockets"] = len(sockets)
+    return report, sockets
 
 
 def _children():
@@ -98,31 +100,33 @@ def _descriptors():
             continue
 
 
-def begin(made, order, descriptors):
+def begin(made, order, descriptors, sockets):
     """Fork as often as asked; nobody's children, so that user code does not find them and they live on without this process."""
     state = random.getstate() if order.get("same_random") else None
-    for at in range(order["count"]):
-        if births.orphan() == 0:
-            become(made, order, descriptors, at, state)
+    places = order["places"]
+    for own, tree in zip(descriptors[::2], descriptors[1::2]):
+        # Made here, where the memory for it is there already.
+        channel = frames.Channel(socket.socket(fileno=context.hide(os.dup(own))))
+        try:
+            if births.orphan() == 0:
+                become(made, channel, (places, tree), (descriptors, sockets), state)
+        finally:
+            channel.close()
 
 
-def become(made, order, descriptors, at, state):
+def become(made, channel, there, parents, state):
     """In a fork: move to its tree, be unlike the parent, serve; never returns."""
     step = "copy the files"
     try:
-        own, tree = descriptors[2 * at : 2 * at + 2]
-        channel = frames.Channel(socket.socket(fileno=context.hide(own)))
-        for place in order["places"]:
-            there = f"/proc/self/fd/{tree}{place}"
-            clear(there, place)
-            copy(place, there)
+        places, tree = there
+        for place in places:
+            own = f"/proc/self/fd/{tree}{place}"
+            clear(own, place)
+            copy(place, own)
         step = "move to the tree of the branch"
         move(tree)
-        for other in descriptors:
-            if other != own:
-                os.close(other)
         step = "renew the fork"
-        _part_sockets(channel.sock.fileno())
+        _part(*parents)
         nothing = os.open("/dev/null", os.O_RDONLY)
         os.dup2(nothing, 0)
         os.close(nothing)
@@ -158,16 +162,25 @@ def rest():
     global awake
     path = "/proc/self/oom_score_adj"
     try:
-        with open(path, "r+") as file:
-            awake = min((int(file.read()) if awake is None else awake) + OOM_STEP, OOM_MAX - 1)
-            file.seek(0)
-            file.write(str(OOM_MAX))
+        # Not `open`, which reaches for many more objects.
+        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return None
+    try:
+        awake = min((int(os.read(file, 20)) if awake is None else awake) + OOM_STEP, OOM_MAX - 1)
+        os.pwrite(file, b"%d" % OOM_MAX, 0)
+    except OSError:
+        return None
+    finally:
+        os.close(file)
 
     def wake():
-        with contextlib.suppress(OSError), open(path, "w") as file:
-            file.write(str(awake))
+        with contextlib.suppress(OSError):
+            file = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                os.write(file, b"%d" % awake)
+            finally:
+                os.close(file)
 
     return wake
 
@@ -222,9 +235,11 @@ def move(tree):
         os.chdir("/workspace")
 
 
-def _part_sockets(own):
-    """Put an unconnected socket in the place of each that the parent has: its number must not become another file's."""
-    for number, kind, _, _ in list(_descriptors()):
-        if number > 2 and number != own and stat.S_ISSOCK(kind):
-            with socket.socket(socket.AF_UNIX) as unconnected:
-                os.dup2(unconnected.fileno(), number, inheritable=False)
+def _part(own, sockets):
+    """Close what only the parent needs; put an unconnected socket in the place of each that it has: its number must not become another
+    file's."""
+    for number in own:
+        os.close(number)
+    for number in sockets:
+        with socket.socket(socket.AF_UNIX) as unconnected:
+            os.dup2(unconnected.fileno(), number, inheritable=False)

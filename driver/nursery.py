@@ -178,6 +178,8 @@ class Nursery:
             return
         if pid == 0:
             self.become(room, request)
+        # The fork is what somebody waits for.
+        os.sched_yield()
         self.children[pid] = (room, request.context)
         self.tell(room, {"t": "forked", "context": request.context})
 

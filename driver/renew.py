@@ -65,7 +65,9 @@ def after_fork(environment, cwd):
     # Not os.environ.clear(): it takes time in proportion to the square of the variables.
     for name in [name for name in os.environ if name not in renewed]:
         del os.environ[name]
-    os.environ.update(renewed)
+    for name, value in renewed.items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value
     time.tzset()
     _renew_random()
     _renew_names()

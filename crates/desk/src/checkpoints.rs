@@ -2,8 +2,8 @@
 //! more, so that it stays.
 
 use crate::{
-    DeskError,
-    kept::{Kept, Past, Room},
+    DeskError, Kept,
+    contexts::{Past, Room},
 };
 use chrono::{DateTime, Utc};
 use interpreter::{Context, History};
@@ -118,9 +118,15 @@ impl Kept {
         for checkpoint in self.checkpoints_now().iter_mut().filter(|checkpoint| checkpoint.of == *of) {
             checkpoint.of = context.id().clone();
         }
+        let heir = context.id().clone();
+        let room = Room { history: past, parent: self.parent_of(of), ..Room::new(&context, request) };
+        let mut contexts = self.contexts_now();
+        for fork in contexts.values_mut().filter(|fork| fork.parent.as_ref() == Some(of)) {
+            fork.parent = Some(heir.clone());
+        }
+        contexts.insert(heir, room);
+        drop(contexts);
         self.delete_context(of)?;
-        let room = Room { history: past, ..Room::new(&context, request) };
-        self.contexts_now().insert(context.id().clone(), room);
         Ok(context)
     }
 

@@ -72,7 +72,8 @@ impl Root {
         false
     }
 
-    fn alive(self) -> Vec<i32> {
+    /// Those that are there.
+    pub fn alive(self) -> Vec<i32> {
         let all = all();
         self.members(&all).iter().filter(|seen| !seen.gone).map(|seen| seen.pid).collect()
     }

@@ -27,6 +27,7 @@ impl Guest {
             Request::ContextFork { transfer, context, branches, same_random } => {
                 self.fork(transfer, &context, branches, same_random);
             }
+            Request::ContextMemory { transfer, context } => self.memory(transfer, &context),
             Request::Execute { context, execution, caps, env } => {
                 let next = Queued { execution, caps, env, code: payload };
                 match self.contexts.iter_mut().find(|has| has.id == context) {
@@ -196,6 +197,21 @@ impl Guest {
             Err(failure) => {
                 let (failure, errno) = (Some(failure.message), failure.errno);
                 self.ground.host.send(&Reply::ContextEnded { context, exit: None, failure, errno }, b"");
+            }
+        }
+    }
+
+    fn memory(&mut self, transfer: Transfer, id: &ContextId) {
+        let host = &mut self.ground.host;
+        match self.contexts.iter().find(|has| has.id == *id) {
+            Some(context) => {
+                let payload = serde_json::to_vec(&context.memory()).unwrap_or_default();
+                host.send_owned(&Reply::Chunk { transfer }, payload);
+                host.send(&Reply::Done { transfer }, b"");
+            }
+            None => {
+                let (errno, message) = (Errno::SRCH.raw_os_error(), "find the context".to_owned());
+                host.send(&Reply::Failed { transfer, errno, message }, b"");
             }
         }
     }

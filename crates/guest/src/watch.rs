@@ -156,10 +156,14 @@ fn statm(pid: i32) -> Option<(u64, u64)> {
 /// Bytes of all processes but this one, shared pages divided by those who share them; files of the host are free.
 /// Slow: the kernel walks every page.
 fn shared_fairly() -> u64 {
-    let rollup = |pid| proportional(&text(pid, "smaps_rollup")?);
-    // One whose pages cannot be looked at pays for all that it shares.
-    let status = |pid| resident(&text(pid, "status")?);
-    others().filter_map(|pid| rollup(pid).or_else(|| status(pid))).sum()
+    others().filter_map(fair_bytes).sum()
+}
+
+/// Bytes of a process, shared pages divided by those who share them. One whose pages cannot be looked at pays for all that it
+/// shares.
+pub fn fair_bytes(pid: i32) -> Option<u64> {
+    let rollup = text(pid, "smaps_rollup").and_then(|text| proportional(&text));
+    rollup.or_else(|| resident(&text(pid, "status")?))
 }
 
 fn text(pid: i32, name: &str) -> Option<String> {

@@ -13,7 +13,7 @@ use crate::{
 use jail::plan::inside;
 use protocol::{
     ContextId, Language,
-    guest::{Launch, Request, Streams},
+    guest::{ContextMemory, Launch, Request, Streams},
 };
 use std::{
     collections::BTreeMap,
@@ -242,6 +242,26 @@ impl Context {
         if self.is_alive() {
             self.sandbox.wire().post(&Request::ContextKill { context: self.id.clone() });
         }
+    }
+
+    /// Memory of its processes now, in bytes: what it shares with other contexts counts in part, or whole where nobody may look
+    /// at that. Takes a millisecond or more, and waits while the sandbox is paused.
+    ///
+    /// # Errors
+    /// When it or its sandbox is gone.
+    pub async fn memory_bytes(&self) -> Result<u64, Error> {
+        let context = self.id.clone();
+        let ask = |transfer, _| Request::ContextMemory { transfer, context };
+        let seen: ContextMemory = self.sandbox.files().look("the context", ask).await?;
+        // Who made the sandbox sees more than who is in it.
+        let measured = match self.sandbox.group() {
+            Some(group) => {
+                let look = move || group.memory_bytes_of(&seen.processes);
+                tokio::task::spawn_blocking(look).await.ok().flatten()
+            }
+            None => None,
+        };
+        Ok(measured.unwrap_or(seen.bytes))
     }
 
     /// Ends it, and waits until it has.

@@ -374,9 +374,9 @@ impl Sandbox {
         &self.standstill
     }
 
-    /// The group by which everything in it can be frozen.
-    pub(crate) fn freezable(&self) -> Option<Arc<Group>> {
-        lock(&self.kept.guard).as_ref()?.freezable()
+    /// The control group that holds everything in it and nothing else, where there is one.
+    pub(crate) fn group(&self) -> Option<Arc<Group>> {
+        lock(&self.kept.guard).as_ref()?.group()
     }
 
     pub(crate) fn programs(&self) -> &Programs {

@@ -34,7 +34,7 @@ impl Sandbox {
     /// # Errors
     /// When the sandbox is gone.
     pub async fn pause(&self) -> Result<(), Error> {
-        let group = self.freezable();
+        let group = self.group();
         if !on_thread(group.clone(), |group| group.freeze(PATIENCE)).await {
             self.files().pause(true).await?;
         }
@@ -52,7 +52,7 @@ impl Sandbox {
     /// When the sandbox is gone.
     pub async fn resume(&self) -> Result<(), Error> {
         self.standstill().0.send_replace(false);
-        on_thread(self.freezable(), |group| {
+        on_thread(self.group(), |group| {
             group.thaw();
             true
         })

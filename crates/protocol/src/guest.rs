@@ -99,6 +99,15 @@ pub struct Caps {
     pub spill: bool,
 }
 
+/// A context's processes and their memory, as far as the guest can see it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContextMemory {
+    /// Process ids within the sandbox.
+    pub processes: Vec<i32>,
+    /// Bytes; what several processes share counts in part, or whole where the guest may not look.
+    pub bytes: u64,
+}
+
 /// Host to guest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "t", rename_all = "snake_case")]
@@ -351,6 +360,13 @@ pub enum Request {
         process: ExecutionId,
         /// Where the server listens on the sandbox's loopback interface.
         port: u16,
+    },
+    /// Tell what memory a context has; answered by a `Chunk` whose payload is a [`ContextMemory`] and `Done`, or by `Failed`.
+    ContextMemory {
+        /// The transfer.
+        transfer: Transfer,
+        /// The context.
+        context: ContextId,
     },
     /// Stop every process of the sandbox where it is, or let those go on that this stopped; answered by `Done`.
     Pause {

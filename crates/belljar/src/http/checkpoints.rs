@@ -125,9 +125,9 @@ pub async fn rollback(
 ) -> Result<Response, Problem> {
     visitor.check(Scope::Execute)?;
     let (sandbox, context) = ids(&sandbox, &context)?;
-    let went_on =
-        served.desk.sandbox_awake(&visitor, &sandbox).await?.rollback(&context, &value.checkpoint).await?;
-    Ok((StatusCode::CREATED, axum::Json(ContextView::from(&*went_on))).into_response())
+    let lease = served.desk.sandbox_awake(&visitor, &sandbox).await?;
+    let went_on = lease.rollback(&context, &value.checkpoint).await?;
+    Ok((StatusCode::CREATED, axum::Json(ContextView::of(&lease, &went_on))).into_response())
 }
 
 /// How far a context goes back.
@@ -161,7 +161,7 @@ pub async fn undo(
 ) -> Result<Response, Problem> {
     visitor.check(Scope::Execute)?;
     let (sandbox, context) = ids(&sandbox, &context)?;
-    let went_on =
-        served.desk.sandbox_awake(&visitor, &sandbox).await?.undo(&context, value.steps.get()).await?;
-    Ok((StatusCode::CREATED, axum::Json(ContextView::from(&*went_on))).into_response())
+    let lease = served.desk.sandbox_awake(&visitor, &sandbox).await?;
+    let went_on = lease.undo(&context, value.steps.get()).await?;
+    Ok((StatusCode::CREATED, axum::Json(ContextView::of(&lease, &went_on))).into_response())
 }

@@ -1,8 +1,8 @@
 //! Contexts of a sandbox, and the code that runs in them.
 
 use super::{
-    address::Only,
-    body::Json,
+    address::{At, Only},
+    body::{Asked, Json},
     executions::{Start, begin_once, stdin},
     headers::Wishes,
     problem::Problem,
@@ -20,7 +20,7 @@ use interpreter::{ContextRequest, ExecuteRequest, ForkRequest, Place};
 use protocol::{ContextId, ForkReport, Language, Outcome, SandboxId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// What a context shall be.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -89,7 +89,7 @@ pub async fn create(
             }
         }
     };
-    Ok((StatusCode::CREATED, axum::Json(ContextView::from(&*context))).into_response())
+    Ok((StatusCode::CREATED, axum::Json(ContextView::of(&lease, &context))).into_response())
 }
 
 /// The contexts of a sandbox.
@@ -106,9 +106,32 @@ pub async fn index(
 ) -> Result<Response, Problem> {
     visitor.check(Scope::Execute)?;
     let kept = served.desk.look_at_sandbox(&visitor, &id(&sandbox)?)?;
-    let items: Vec<ContextView> =
-        kept.contexts().iter().map(|context| ContextView::from(&**context)).collect();
-    Ok(axum::Json(List { items, next_cursor: None }).into_response())
+    Ok(axum::Json(List { items: ContextView::all(&kept), next_cursor: None }).into_response())
+}
+
+/// One context, with the memory that it has now.
+#[utoipa::path(
+    get, path = "/v1/sandboxes/{sandbox}/contexts/{context}", tag = "contexts",
+    params(("sandbox" = String, Path), ("context" = String, Path)),
+    responses(
+        (status = 200, description = "It", body = ContextView),
+    )
+)]
+pub async fn show(
+    State(served): State<Served>,
+    Extension(visitor): Extension<Visitor>,
+    Only((sandbox, context)): Only<(String, String)>,
+) -> Result<Response, Problem> {
+    visitor.check(Scope::Execute)?;
+    let (sandbox, context) = ids(&sandbox, &context)?;
+    let kept = served.desk.look_at_sandbox(&visitor, &sandbox)?;
+    let context = kept.context(&context)?;
+    let mut view = ContextView::of(&kept, &context);
+    if view.alive && !kept.is_paused() {
+        // One that ends meanwhile has none.
+        view.memory_bytes = context.memory_bytes().await.ok();
+    }
+    Ok(axum::Json(view).into_response())
 }
 
 /// Both ids.
@@ -116,10 +139,20 @@ pub fn ids(sandbox: &str, context: &str) -> Result<(SandboxId, ContextId), Probl
     Ok((id(sandbox)?, id(context)?))
 }
 
+/// What ends with a context.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct Ending {
+    /// `all`: its forks end too, and theirs. Otherwise they live on.
+    #[param(pattern = "^all$")]
+    forks: Option<String>,
+}
+
 /// End a context with every process that was started in it. Files stay.
 #[utoipa::path(
     delete, path = "/v1/sandboxes/{sandbox}/contexts/{context}", tag = "contexts",
-    params(("sandbox" = String, Path), ("context" = String, Path)),
+    params(("sandbox" = String, Path), ("context" = String, Path), Ending),
     responses(
         (status = 204, description = "It is gone"),
     )
@@ -127,11 +160,20 @@ pub fn ids(sandbox: &str, context: &str) -> Result<(SandboxId, ContextId), Probl
 pub async fn delete(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Only((sandbox, context)): Only<(String, String)>,
+    At((sandbox, context)): At<(String, String)>,
+    Asked(ending): Asked<Ending>,
 ) -> Result<StatusCode, Problem> {
     visitor.check(Scope::Execute)?;
     let (sandbox, context) = ids(&sandbox, &context)?;
-    served.desk.sandbox_awake(&visitor, &sandbox).await?.delete_context(&context)?;
+    let lease = served.desk.sandbox_awake(&visitor, &sandbox).await?;
+    match ending.forks.as_deref() {
+        None => lease.delete_context(&context)?,
+        Some("all") => lease.delete_context_with_forks(&context)?,
+        Some(other) => {
+            let (what, why) = (format!("forks = {other}"), "it is `all`".to_owned());
+            return Err(DeskError::Request { what, why }.into());
+        }
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -150,8 +192,9 @@ pub async fn restart(
 ) -> Result<Response, Problem> {
     visitor.check(Scope::Execute)?;
     let (sandbox, context) = ids(&sandbox, &context)?;
-    let context = served.desk.sandbox_awake(&visitor, &sandbox).await?.restart_context(&context).await?;
-    Ok((StatusCode::CREATED, axum::Json(ContextView::from(&*context))).into_response())
+    let lease = served.desk.sandbox_awake(&visitor, &sandbox).await?;
+    let context = lease.restart_context(&context).await?;
+    Ok((StatusCode::CREATED, axum::Json(ContextView::of(&lease, &context))).into_response())
 }
 
 /// What forks of a context shall be.
@@ -198,8 +241,9 @@ pub async fn fork(
     visitor.check(Scope::Execute)?;
     let (sandbox, context) = ids(&sandbox, &context)?;
     let request = ForkRequest { count: value.count, same_random: value.same_random };
-    let forked = served.desk.sandbox_awake(&visitor, &sandbox).await?.fork_context(&context, request).await?;
-    let contexts = forked.contexts.iter().map(|context| ContextView::from(&**context)).collect();
+    let lease = served.desk.sandbox_awake(&visitor, &sandbox).await?;
+    let forked = lease.fork_context(&context, request).await?;
+    let contexts = forked.contexts.iter().map(|context| ContextView::of(&lease, context)).collect();
     Ok((StatusCode::CREATED, axum::Json(ForkedView { contexts, report: forked.report })).into_response())
 }
 

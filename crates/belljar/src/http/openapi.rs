@@ -22,7 +22,7 @@ use utoipa::{
         answers::create, answers::interpret,
         executions::create, executions::get, executions::delete,
         sandboxes::create, sandboxes::index, sandboxes::get, sandboxes::change, sandboxes::delete, sandboxes::pause, sandboxes::resume, sandboxes::metrics,
-        contexts::create, contexts::index, contexts::delete, contexts::restart, contexts::fork, contexts::interrupt, contexts::execute,
+        contexts::create, contexts::index, contexts::show, contexts::delete, contexts::restart, contexts::fork, contexts::interrupt, contexts::execute,
         checkpoints::create, checkpoints::index, checkpoints::delete, checkpoints::rollback, checkpoints::undo,
         commands::create, commands::index, commands::get, commands::delete, commands::write, commands::signal,
         files::read, files::write, files::act, files::delete,

@@ -60,7 +60,7 @@ fn executing() -> Router<Served> {
         .route(&at("/resume"), post(sandboxes::resume))
         .route(&at("/metrics"), get(sandboxes::metrics))
         .route(&at("/contexts"), post(contexts::create).get(contexts::index))
-        .route(&at("/contexts/{context}"), delete(contexts::delete))
+        .route(&at("/contexts/{context}"), get(contexts::show).delete(contexts::delete))
         .route(&at("/contexts/{context}/restart"), post(contexts::restart))
         .route(&at("/contexts/{context}/fork"), post(contexts::fork))
         .route(&at("/contexts/{context}/checkpoints"), post(checkpoints::create).get(checkpoints::index))

@@ -81,17 +81,32 @@ pub struct ContextView {
     pub alive: bool,
     /// Whether an execution runs in it.
     pub busy: bool,
+    /// Of which context it is a fork.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<ContextId>,
+    /// Memory of its processes in bytes, where one context is asked for: what it shares with others counts in part. Not told while the
+    /// sandbox is paused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
 }
 
-impl From<&Context> for ContextView {
-    fn from(context: &Context) -> ContextView {
+impl ContextView {
+    /// A context of a kept sandbox.
+    pub fn of(kept: &Kept, context: &Context) -> ContextView {
         ContextView {
             id: context.id().clone(),
+            parent: kept.parent_of(context.id()),
+            memory_bytes: None,
             sandbox: context.sandbox().id().clone(),
             language: context.language(),
             alive: context.is_alive(),
             busy: context.is_busy(),
         }
+    }
+
+    /// All contexts of one.
+    pub fn all(kept: &Kept) -> Vec<ContextView> {
+        kept.contexts().iter().map(|context| ContextView::of(kept, context)).collect()
     }
 }
 
@@ -135,7 +150,7 @@ impl From<&Kept> for SandboxView {
             pause_after_seconds: kept.idle_max().map(|after| after.as_secs()),
             metadata: kept.metadata(),
             limits: kept.sandbox().limits().clone(),
-            contexts: kept.contexts().iter().map(|context| ContextView::from(&**context)).collect(),
+            contexts: ContextView::all(kept),
             isolation: kept.sandbox().isolation(),
         }
     }

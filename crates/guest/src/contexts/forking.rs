@@ -1,10 +1,12 @@
 //! Contexts that fork, and contexts that are forks.
 
 use super::{Context, Ground};
+use crate::processes::Root;
 use crate::settings::Place;
+use crate::watch::fair_bytes;
 use protocol::ForkReport;
 use protocol::driver::ToDriver;
-use protocol::guest::{Reply, Streams, Transfer};
+use protocol::guest::{ContextMemory, Reply, Streams, Transfer};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Instant;
@@ -26,6 +28,13 @@ impl Context {
     /// Whether it is a state to go back to: a fork that has run nothing yet.
     pub fn rests(&self) -> bool {
         self.branch && !self.used && self.may_fork()
+    }
+
+    /// What memory its processes have.
+    pub fn memory(&self) -> ContextMemory {
+        let processes = self.root.map(Root::alive).unwrap_or_default();
+        let bytes = processes.iter().filter_map(|pid| fair_bytes(*pid)).sum();
+        ContextMemory { processes, bytes }
     }
 
     /// Whether its driver knows how to fork.

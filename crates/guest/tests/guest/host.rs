@@ -169,8 +169,14 @@ impl Host {
         let argv = argv.iter().map(|text| (*text).to_owned()).collect();
         let cwd = self.workspace("").to_str().unwrap().to_owned();
         let launch = Launch::Command { argv, streams };
-        let create =
-            Request::ContextCreate { context: context.clone(), launch, cwd, env: BTreeMap::new(), stdin, ahead: false };
+        let create = Request::ContextCreate {
+            context: context.clone(),
+            launch,
+            cwd,
+            env: BTreeMap::new(),
+            stdin,
+            ahead: false,
+        };
         self.send(&create, b"");
         context
     }
@@ -178,7 +184,10 @@ impl Host {
     pub fn fork(&mut self, cwd: &str, stdin: bool) -> ContextId {
         let context = ContextId::from_bits(self.bits());
         let (launch, cwd, env) = (Launch::Zygote, cwd.to_owned(), BTreeMap::new());
-        self.send(&Request::ContextCreate { context: context.clone(), launch, cwd, env, stdin, ahead: false }, b"");
+        self.send(
+            &Request::ContextCreate { context: context.clone(), launch, cwd, env, stdin, ahead: false },
+            b"",
+        );
         context
     }
 

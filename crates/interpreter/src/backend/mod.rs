@@ -78,7 +78,7 @@ pub trait Guard: Send + Sync {
     }
 
     /// The control group that holds everything in it and nothing else, where this process made it.
-    fn freezable(&self) -> Option<Arc<Group>> {
+    fn group(&self) -> Option<Arc<Group>> {
         None
     }
 

@@ -2,8 +2,8 @@
 
 use crate::bench::Bench;
 use interpreter::{
-    Attributes, Caller, CommandRequest, ContextRequest, Error, ExecuteRequest, FileError, Place, Program, Sandbox,
-    SandboxRequest,
+    Attributes, Caller, CommandRequest, ContextRequest, Error, ExecuteRequest, FileError, Place, Program,
+    Sandbox, SandboxRequest,
 };
 use protocol::{
     EventKind, Language, Limits, Status,
@@ -224,7 +224,12 @@ pub async fn paused_sandboxes(bench: Bench) {
     });
     let outcome = execution.outcome().await;
     assert!(asked.is_ok(), "{asked:?}");
-    assert_eq!((outcome.status, outcome.stdout.as_str()), (Status::Ok, "on\nand on\n"), "{:?}", outcome.error);
+    assert_eq!(
+        (outcome.status, outcome.stdout.as_str()),
+        (Status::Ok, "on\nand on\n"),
+        "{:?}",
+        outcome.error
+    );
     assert!(outcome.usage.wall_ms < 3000.0, "{} ms", outcome.usage.wall_ms);
     // Twice is as once, and the end comes all the same.
     sandbox.pause().await.unwrap();

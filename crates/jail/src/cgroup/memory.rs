@@ -18,6 +18,22 @@ impl Group {
     }
 }
 
+impl Group {
+    /// Memory of those of its processes that have these ids in the innermost process namespace; as [`Group::memory_bytes`], and
+    /// `None` where one's share cannot be read.
+    pub fn memory_bytes_of(&self, inner: &[i32]) -> Option<u64> {
+        let processes = members(self.directories.first()?);
+        let asked = processes.into_iter().filter(|pid| inner_id(*pid).is_some_and(|id| inner.contains(&id)));
+        asked.map(proportional_bytes).sum()
+    }
+}
+
+/// What a process is called in the innermost process namespace that it is in.
+fn inner_id(pid: Pid) -> Option<i32> {
+    let text = std::fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero())).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("NSpid:"))?.split_whitespace().last()?.parse().ok()
+}
+
 /// A process's proportional share of the memory that it maps.
 fn proportional_bytes(pid: Pid) -> Option<u64> {
     let text = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", pid.as_raw_nonzero())).ok()?;
@@ -28,6 +44,12 @@ fn proportional_bytes(pid: Pid) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_own_id_is_read() {
+        let own = rustix::process::getpid();
+        assert!(inner_id(own).is_some_and(|id| id <= own.as_raw_nonzero().get()), "{:?}", inner_id(own));
+    }
 
     #[test]
     fn the_own_share_is_read() {

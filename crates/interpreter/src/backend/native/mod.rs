@@ -161,7 +161,7 @@ impl super::Guard for Guard {
         self.keeper.failure(&self.room)
     }
 
-    fn freezable(&self) -> Option<Arc<Group>> {
+    fn group(&self) -> Option<Arc<Group>> {
         self.group.clone()
     }
 

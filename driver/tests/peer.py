@@ -245,14 +245,14 @@ class Zygote:
         self.sockets.append(ours)
         return ours
 
-    def ask_fork(self, room=None, env=None):
+    def ask_fork(self, room=None, env=None, ahead=False):
         """Ask for a context; return (its id, our end of the driver's socket)."""
         self.count += 1
         name = f"ctx_{self.count}"
         ours, theirs = socket.socketpair()
         message = {
             "t": "fork", "context": name, "cwd": self.home, "fds": ["driver"],
-            "env": {**environment(self.home), **(env or {})},
+            "env": {**environment(self.home), **(env or {})}, "ahead": ahead,
         }
         socket.send_fds(room or self.room, [json.dumps(message).encode()], [theirs.fileno()])
         theirs.close()
@@ -264,9 +264,9 @@ class Zygote:
         """Return the next message on a room's socket."""
         return json.loads((room or self.room).recv(1 << 16))
 
-    def fork(self, room=None, env=None):
+    def fork(self, room=None, env=None, ahead=False):
         """Return the `Peer` of a new context."""
-        name, ours = self.ask_fork(room, env)
+        name, ours = self.ask_fork(room, env, ahead)
         told = self.told(room)
         while told["t"] == "exited":
             told = self.told(room)

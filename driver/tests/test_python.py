@@ -1,11 +1,16 @@
 """Python contexts, in a fresh interpreter and in a fork of the zygote."""
 
+import errno
 import json
+import platform
+import subprocess
+import sys
 import threading
 import time
 import unittest
 
 import cases
+import peer
 from peer import Closed, PythonProcess, Zygote
 
 
@@ -242,6 +247,103 @@ class FreshTest(PythonContext, unittest.TestCase):
 
     def test_end_of_stream_ends_the_driver(self):
         self.assertEqual(self.process.close(), 0)
+
+
+class AheadTest(unittest.TestCase):
+    """Forks that nobody waits for."""
+
+    def test_nothing_is_left_of_what_was_rehearsed(self):
+        zygote = Zygote("json")
+        self.addCleanup(zygote.close)
+        asked, ahead = (zygote.fork(ahead=ahead) for ahead in (False, True))
+        look = (
+            "import sys, linecache\n"
+            "print(sorted(name for name in globals() if name != '__builtins__'), In, Out, get_ipython().execution_count,"
+            " hasattr(sys, 'last_value'), len(linecache.cache))"
+        )
+        self.assertEqual(ahead.run(look).stdout, asked.run(look).stdout)
+        self.assertEqual(ahead.run("_").errors[0]["name"], asked.run("_").errors[0]["name"])
+        self.assertEqual(ahead.run("1 + 1").bundles, asked.run("1 + 1").bundles)
+
+
+class OrphanTest(unittest.TestCase):
+    """Processes that are nobody's children, in both ways."""
+
+    CODE = '''
+import ctypes, os, random, subprocess, sys, threading, types
+package = types.ModuleType("belljar_driver")
+package.__path__ = [sys.argv[1]]
+sys.modules["belljar_driver"] = package
+from belljar_driver import births
+if sys.argv[2] == "slow":
+    births._prepared = False
+first = random.random()
+
+def works():
+    cpu = ctypes.CDLL(None).sched_getcpu
+    cpus = os.sched_getaffinity(0)
+    for one in cpus:
+        os.sched_setaffinity(0, {one})
+        assert cpu() == one, (cpu(), one)
+    os.sched_setaffinity(0, cpus)
+    thread = threading.Thread(target=lambda: None)
+    thread.start()
+    thread.join()
+    assert subprocess.run(["echo", "on"], capture_output=True).stdout == b"on\\n"
+    assert threading.get_native_id() == os.getpid() and threading.current_thread() is threading.main_thread()
+    return random.random()
+
+def born(depth):
+    read, write = os.pipe()
+    parent = os.getpid()
+    if births.orphan() == 0:
+        try:
+            assert os.getppid() != parent
+            inner = born(depth - 1) if depth else "end"
+            text = f"{works()} {inner}"
+        except BaseException as error:
+            text = repr(error)
+        os.write(write, text.encode())
+        os._exit(0)
+    os.close(write)
+    try:
+        os.wait()
+        return "a child is left"
+    except ChildProcessError:
+        return os.read(read, 4096).decode()
+
+told = born(3)
+assert told.endswith(" end"), told
+numbers = told.split()[:-1]
+assert len(set(numbers)) == 4, told
+print(bool(births._prepared), len(numbers), works() != first)
+'''
+
+    def run_code(self, way):
+        command = [sys.executable, "-I", "-B", "-c", self.CODE, peer.FOLDER, way]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+    def test_quickly(self):
+        done = self.run_code("quick")
+        quick = platform.machine() == "x86_64"
+        self.assertEqual((done.stdout, done.stderr), (f"{quick} 4 True\n", ""))
+
+    def test_in_two_steps(self):
+        done = self.run_code("slow")
+        self.assertEqual((done.stdout, done.stderr), ("False 4 True\n", ""))
+
+    def test_refused(self):
+        code = self.CODE.split("told = born")[0] + (
+            "import resource\n"
+            "if os.getuid() == 0: os.setuid(65534)\n"
+            "resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))\n"
+            "try: births.orphan()\n"
+            "except OSError as error: print(error.errno)\n"
+        )
+        for way in ("quick", "slow"):
+            command = [sys.executable, "-I", "-B", "-c", code, peer.FOLDER, way]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+            self.assertEqual((done.stdout, done.stderr), (f"{errno.EAGAIN}\n", ""), way)
 
 
 class ZygoteTest(PythonContext, unittest.TestCase):

@@ -75,6 +75,12 @@ async fn a_context_is_forked_with_its_variables_and_files() {
     for body in [json!({ "count": 0 }), json!({ "count": 65 })] {
         assert_eq!(server.post(&format!("{context}/fork"), body).await.0, 400);
     }
+    // What each has is told, and what is shared counts in part.
+    let grown = format!("{sandbox}/contexts/{}", ids[1]);
+    run(&grown, "hoard = b'x' * (40 << 20)").await;
+    let memory = async |id: &str| server.get(id).await.1["memory_bytes"].as_u64().unwrap() >> 20;
+    let (grown, other) = (memory(&grown).await, memory(&format!("{sandbox}/contexts/{}", ids[0])).await);
+    assert!(grown >= other + 38 && other < 60, "{grown} MiB and {other} MiB");
     assert_eq!(server.delete(&format!("{sandbox}/contexts/{}", ids[0])).await.0, 204);
     let read = server
         .request(Method::GET, &format!("{sandbox}/files/f.txt?context={}", ids[0]))
@@ -82,6 +88,49 @@ async fn a_context_is_forked_with_its_variables_and_files() {
         .await
         .unwrap();
     assert_eq!(read.status(), 404);
+    server.delete(&sandbox).await;
+    server.idle().await;
+}
+
+#[tokio::test]
+async fn forks_end_with_their_parent_or_live_on() {
+    let Some(server) = Server::start(&[]) else { return };
+    let sandbox = server.sandbox().await;
+    let place = |id: &str| format!("{sandbox}/contexts/{id}");
+    let fork = async |of: &str| {
+        let (status, forked) = server.post(&format!("{}/fork", place(of)), json!({})).await;
+        assert_eq!((status, &forked["contexts"][0]["parent"]), (201, &json!(of)), "{forked}");
+        text(&forked["contexts"][0], "id")
+    };
+    let parent = async |id: &str| server.get(&place(id)).await.1["parent"].as_str().map(str::to_owned);
+    let alive = async || {
+        let (_, listed) = server.get(&format!("{sandbox}/contexts")).await;
+        let mut ids: Vec<String> =
+            listed["items"].as_array().unwrap().iter().map(|one| text(one, "id")).collect();
+        ids.sort();
+        ids
+    };
+    let root = server.context(&sandbox).await.rsplit('/').next().unwrap().to_owned();
+    let (left, other) = (fork(&root).await, fork(&root).await);
+    let below = fork(&left).await;
+    let deepest = fork(&below).await;
+    // Those of one that goes are its parent's.
+    assert_eq!(server.delete(&place(&below)).await.0, 204);
+    assert_eq!(parent(&deepest).await.as_deref(), Some(left.as_str()));
+    // One that goes back is another one, and they are its own.
+    let (_, checkpoint) = server.post(&format!("{}/checkpoints", place(&left)), json!({})).await;
+    let back = json!({ "checkpoint": checkpoint["id"] });
+    let (status, went_on) = server.post(&format!("{}/rollback", place(&left)), back).await;
+    let heir = text(&went_on, "id");
+    assert_eq!((status, went_on["parent"].as_str()), (201, Some(root.as_str())), "{went_on}");
+    assert_eq!(parent(&deepest).await.as_deref(), Some(heir.as_str()));
+    assert_eq!(server.delete(&format!("{}?forks=some", place(&heir))).await.0, 400);
+    assert_eq!(server.delete(&format!("{}?forks=all", place(&heir))).await.0, 204);
+    let mut rest = [root.clone(), other];
+    rest.sort();
+    assert_eq!(alive().await, rest);
+    assert_eq!(server.delete(&format!("{}?forks=all", place(&root))).await.0, 204);
+    assert!(alive().await.is_empty());
     server.delete(&sandbox).await;
     server.idle().await;
 }

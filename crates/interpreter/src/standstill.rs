@@ -28,8 +28,8 @@ impl Standstill {
 
 impl Sandbox {
     /// Stops every process in it where it is, until [`Sandbox::resume`]; memory and files stay as they are, though memory
-    /// may go to swap where this host has any. Code that runs is not interrupted, and its time does not go on. What is
-    /// asked of the sandbox meanwhile waits.
+    /// may go to swap where this host has any. Code that runs is not interrupted, and its time does not go on; code that
+    /// is sent meanwhile waits.
     ///
     /// # Errors
     /// When the sandbox is gone.

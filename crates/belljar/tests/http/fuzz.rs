@@ -13,7 +13,7 @@ async fn made_up_requests_are_answered_as_described() {
     let address = format!("http://{}", server.address);
     let found = tokio::task::spawn_blocking(move || sdks::run("schemathesis", &address)).await.unwrap();
     let Some(found) = found else { return };
-    for (pass, operations) in [("wide", 42), ("deep", 28)] {
+    for (pass, operations) in [("wide", 43), ("deep", 29)] {
         let found = &found[pass];
         let (report, text) = (&found["report"], found["text"].as_str().unwrap_or_default());
         assert_eq!(found["exit"], 0, "{pass}: {text}");

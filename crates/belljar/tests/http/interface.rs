@@ -26,7 +26,7 @@ async fn every_described_address_is_there() {
             count += 1;
         }
     }
-    assert_eq!(count, 42);
+    assert_eq!(count, 43);
     let page = server.request(Method::GET, "/docs").send().await.unwrap();
     let page = page.text().await.unwrap();
     assert!(!page.contains("https://") && !page.contains("//cdn"), "the page needs nothing from elsewhere");

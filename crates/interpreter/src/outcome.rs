@@ -291,7 +291,9 @@ pub(crate) fn signal_name(signal: i32) -> String {
 }
 
 fn never_ran(demise: Demise, failure: Option<String>, language: Language) -> Verdict {
-    if let (Some(exit), false) = (demise.exit, demise.errno == Some(ENOENT)) {
+    // What it ran into says more than how it was ended for that.
+    let is_told = demise.errno.is_some_and(|errno| errno == ENOENT || hints::limit(errno).is_some());
+    if let Some(exit) = demise.exit.filter(|_| !is_told) {
         return exited(exit);
     }
     let why = failure.or(demise.failure).unwrap_or_default();

@@ -111,6 +111,7 @@ fn rows_of_processes() -> Vec<Row> {
         ("walls", facts(Finish::WallsDown("x".to_owned())), "lost 126 sandbox WallsDown dead"),
         ("no node", facts(demise(None, Some(2))), "error 127 sandbox InterpreterMissing dead"),
         ("no room", facts(demise(None, Some(11))), "error 127 limit ContextLimit dead"),
+        ("killed for it", facts(demise(Some(Signal(9)), Some(11))), "error 127 limit ContextLimit dead"),
         ("no start", facts(demise(None, None)), "error 127 sandbox ContextFailed dead"),
         ("early", facts(demise(Some(Signal(11)), None)), "killed 139 exception InterpreterKilled dead"),
     ]

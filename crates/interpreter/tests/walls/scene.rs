@@ -149,11 +149,13 @@ impl Scene {
         let stalls = own_kernel && program.user_kernel.contains(&Status::Timeout);
         let (outcome, _) = match next {
             Err(_) if stalls => return Ok(()),
+            // What an attack left behind may leave no room for a fork, or end one on its way.
+            Err(Error::ForkRefused { .. }) if !program.is_benign() => return Ok(()),
             next => next.map_err(|error| format!("next in the same sandbox: cannot {error}"))?,
         };
         let category = outcome.error.as_ref().map(|error| error.category);
-        // What an attack left running may leave no room.
-        let full = !program.is_benign() && category == Some(Category::Limit);
+        // What an attack left running, or in its variables, may leave no room.
+        let full = !program.is_benign() && matches!(category, Some(Category::Limit | Category::OutOfMemory));
         let stalled = stalls && category == Some(Category::Sandbox);
         if full || stalled || is_hello(&outcome) {
             return Ok(());

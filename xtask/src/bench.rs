@@ -16,6 +16,7 @@ pub use serve::run as serve;
 pub use walls::run as walls;
 
 use crate::command::{cargo, program, run as run_command, shown, target_dir};
+use crate::test::dockerd::{self, Dockerd};
 use anyhow::{Context, Result, anyhow, bail};
 use measure::Row;
 use options::{Options, Place, parse};
@@ -37,12 +38,22 @@ pub fn run(words: &[&str]) -> Result<()> {
     judge(&rows, &options)
 }
 
-/// Runs `belljar bench` of a release build.
+/// Runs `belljar bench` of a release build, with an engine for the run where it can be started.
 pub fn fork(words: &[&str]) -> Result<()> {
     run_command(cargo(&["build", "--release", "--locked", "--package", "belljar"]))?;
     let target = target_dir()?;
     let mut command = Command::new(target.join("release/belljar"));
     command.arg("bench").args(words).env("BELLJAR_DATA_DIR", data_dir(&target));
+    let engine = match dockerd::hindrance() {
+        None => Some(Dockerd::start()?),
+        Some(why) => {
+            eprintln!("no container engine: {why}");
+            None
+        }
+    };
+    if let Some(engine) = &engine {
+        command.env("DOCKER_HOST", format!("unix://{}", engine.socket().display()));
+    }
     run_command(command)
 }
 

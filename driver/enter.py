@@ -38,13 +38,16 @@ def prepare(steps):
 
 
 def _prepare_step(step):
+    import ctypes
+
     name = str(step.get("name", "?"))
     if "nr" not in step:
         return name, None, [str(kept) for kept in step["keep"]], ()
     arguments = [_prepare_argument(argument) for argument in step.get("args", ())]
     if len(arguments) > 6:
         raise ValueError(f"step {name!r} has more than 6 arguments")
-    return name, int(step["nr"]), arguments, frozenset(step.get("ok", ()))
+    values = (ctypes.c_long(int(step["nr"])), *arguments)
+    return name, any(isinstance(value, Descriptor) for value in values), values, frozenset(step.get("ok", ()))
 
 
 def _prepare_argument(argument):
@@ -90,17 +93,18 @@ def run(program, descriptors):
 
     syscall = load()
     kept = False
-    for name, number, arguments, tolerated in program:
-        if number is None:
-            keep_only(arguments, descriptors)
+    for name, needs_descriptors, values, tolerated in program:
+        if needs_descriptors is None:
+            keep_only(values, descriptors)
             kept = True
             continue
-        values = [
-            # A missing descriptor is -1: the kernel's EBADF then follows the step's own rule.
-            ctypes.c_long(descriptors.get(str(value), -1)) if isinstance(value, Descriptor) else value
-            for value in arguments
-        ]
-        if syscall(ctypes.c_long(number), *values) == -1:
+        if needs_descriptors:
+            values = [
+                # A missing descriptor is -1: the kernel's EBADF then follows the step's own rule.
+                ctypes.c_long(descriptors.get(str(value), -1)) if isinstance(value, Descriptor) else value
+                for value in values
+            ]
+        if syscall(*values) == -1:
             failure = ctypes.get_errno()
             if failure not in tolerated:
                 raise StepFailed(name, failure)

@@ -9,6 +9,7 @@ use protocol::Limits;
 use protocol::step::{Arg, Call, Step};
 use std::os::fd::RawFd;
 
+/// More than any kernel has.
 const CAPABILITY_LAST: i64 = 63;
 const SECUREBITS_LOCKED: i64 = 0xff;
 const CAPABILITY_VERSION_3: u32 = 0x2008_0522;
@@ -109,12 +110,18 @@ fn limits(rlimits: &[(u32, u64)]) -> Vec<Step> {
 fn bounds(permitted: u32) -> Vec<Step> {
     let bits = prctl("lock the secure bits", libc::PR_SET_SECUREBITS, [SECUREBITS_LOCKED & !0x10, 0, 0]);
     let mut steps = vec![or_unknown(bits)];
-    for capability in (0..=CAPABILITY_LAST).filter(|bit| u64::from(permitted) >> bit & 1 == 0) {
-        // The kernel has fewer than 64.
+    for capability in (0..=last_capability()).filter(|bit| u64::from(permitted) >> bit & 1 == 0) {
+        // Where the kernel did not tell, it has fewer.
         let name = format!("drop capability {capability} for good");
         steps.push(or_unknown(prctl(&name, libc::PR_CAPBSET_DROP, [capability, 0, 0])));
     }
     steps
+}
+
+fn last_capability() -> i64 {
+    let told = std::fs::read_to_string("/proc/sys/kernel/cap_last_cap").ok();
+    told.and_then(|text| text.trim().parse().ok())
+        .map_or(CAPABILITY_LAST, |last: i64| last.min(CAPABILITY_LAST))
 }
 
 /// The process's own /proc files belong to it again; tracing is denied by the filters.

@@ -4,6 +4,7 @@
 
 mod answer;
 pub mod driver;
+mod entry;
 mod event;
 mod fork;
 pub mod frame;

@@ -160,10 +160,11 @@ impl Messages {
     }
 }
 
-/// How long a call may take, where its client says so.
+/// How long a call may take, where its client says so. A client stops listening at that moment by itself, and then knows less than
+/// it would be told: it is told a little earlier, by a twentieth, 50 ms at most.
 pub fn deadline(headers: &HeaderMap) -> Option<Instant> {
     let ms: u64 = headers.get("connect-timeout-ms")?.to_str().ok()?.parse().ok()?;
-    Some(Instant::now() + Duration::from_millis(ms).min(TIMEOUT_MAX))
+    Some(Instant::now() + Duration::from_millis(ms - (ms / 20).min(50)).min(TIMEOUT_MAX))
 }
 
 /// How often a client wants to hear something.

@@ -1,45 +1,83 @@
 //! Memory of contexts that wait, beside Jupyter's kernels: of all processes, as the kernel counts it.
 
 use super::peers::Jupyter;
-use super::scene::Scene;
-use super::{Bench, Miss};
+use super::scene::{Scene, cannot};
+use super::{Bench, Miss, Site};
+use interpreter::{Error, FORKS_MAX, ForkRequest};
 use measure::{Row, Target};
 use protocol::Limits;
 use std::path::{Path, PathBuf};
 
 const CONTEXTS: usize = 100;
+/// Room for all forks; what they share counts for each where there are no control groups.
+const FORKS_BYTES: u64 = 16 << 30;
 /// Kernels that are measured; memory that is theirs alone counts for each of a hundred, what they share once.
 const KERNELS: usize = 5;
 const KIB_PER_MIB: f64 = 1024.0;
 
 pub async fn measure(bench: &mut Bench<'_>) {
+    let kernels = kernels(bench.site);
+    let row = |what| {
+        Row::new(what, "MiB", Target::Ratio(0.05, 0.0))
+            .against("100 Jupyter kernels with pandas (5 measured, scaled)")
+    };
     let scene = Scene::open(bench, "data", Limits::default()).await;
-    let kernels = Jupyter::open(bench.site);
-    let row =
-        Row::new("100 idle sandboxes, each with a context that has pandas", "MiB", Target::Ratio(0.05, 0.0))
-            .against("100 Jupyter kernels with pandas (5 measured, scaled)");
-    bench.row(row, async |row| idle(row, scene, kernels).await).await;
+    let alone = row("100 idle sandboxes, each with a context that has pandas");
+    bench.row(alone, async |row| idle(row, sandboxes(scene).await, kernels.clone())).await;
+    let limits = Limits { memory_bytes: FORKS_BYTES, ..Limits::default() };
+    let scene = Scene::open(bench, "data", limits).await;
+    let forks = row("100 idle contexts that have pandas, forks of one");
+    bench.row(forks, async |row| idle(row, self::forks(scene).await, kernels)).await;
 }
 
-async fn idle(row: &mut Row, scene: Result<Scene, Miss>, kernels: Result<Jupyter, Miss>) -> Result<(), Miss> {
-    let (scene, mut kernels) = (scene?, kernels?);
+/// A sandbox for each context.
+async fn sandboxes(scene: Result<Scene, Miss>) -> Result<Memory, Miss> {
+    let scene = scene?;
     let mut contexts = Vec::new();
     for _ in 0..CONTEXTS {
         let context = scene.context().await?;
         scene.run(&context, "import pandas").await?;
         contexts.push(context);
     }
-    // Everything that this process started: the keeper, the zygote, and all that is in the sandboxes.
-    let ours = Memory::of(&below(std::process::id()))?;
+    let ours = Memory::of(&below(std::process::id()));
     for context in contexts {
         context.sandbox().destroy().await;
     }
-    row.ours.take(Ok(ours.proportional_kib as f64 / KIB_PER_MIB));
-    let Memory { proportional_kib, private_kib } = kernels.memory(KERNELS)?;
+    ours
+}
+
+/// One sandbox, one context, and its forks.
+async fn forks(scene: Result<Scene, Miss>) -> Result<Memory, Miss> {
+    let scene = scene?;
+    let context = scene.context().await?;
+    scene.run(&context, "import pandas").await?;
+    let mut forks = Vec::new();
+    while forks.len() < CONTEXTS - 1 {
+        let count = FORKS_MAX.min(CONTEXTS - 1 - forks.len());
+        let request = ForkRequest { count, ..ForkRequest::default() };
+        match context.fork(request).await {
+            Ok(forked) => forks.extend(forked.contexts),
+            Err(error @ Error::ForkUnsupported { .. }) => return Err(Miss::LeftOut(cannot(error))),
+            Err(error) => return Err(Miss::Failed(cannot(error))),
+        }
+    }
+    let ours = Memory::of(&below(std::process::id()));
+    context.sandbox().destroy().await;
+    ours
+}
+
+fn idle(row: &mut Row, ours: Result<Memory, Miss>, kernels: Result<f64, Miss>) -> Result<(), Miss> {
+    row.ours.take(Ok(ours?.proportional_kib as f64 / KIB_PER_MIB));
+    row.peers(Ok(kernels?));
+    Ok(())
+}
+
+/// What as many kernels have, in MiB.
+fn kernels(site: &Site) -> Result<f64, Miss> {
+    let Memory { proportional_kib, private_kib } = Jupyter::open(site)?.memory(KERNELS)?;
     let shared_kib = proportional_kib.saturating_sub(private_kib);
     let all_kib = private_kib * (CONTEXTS / KERNELS) as u64 + shared_kib;
-    row.peers(Ok(all_kib as f64 / KIB_PER_MIB));
-    Ok(())
+    Ok(all_kib as f64 / KIB_PER_MIB)
 }
 
 /// Memory of several processes.
@@ -77,7 +115,7 @@ impl Memory {
     }
 }
 
-/// All processes below one.
+/// All processes below one: the keeper, the zygote, and all that is in the sandboxes.
 fn below(ancestor: u32) -> Vec<u32> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());

@@ -41,6 +41,7 @@ pub struct BenchArgs {
 const KINDS: [&str; 6] = ["warm", "fresh", "burst", "fork", "memory", "growth"];
 
 /// Why a row has no samples.
+#[derive(Clone)]
 enum Miss {
     /// This host lacks something that it needs.
     LeftOut(String),

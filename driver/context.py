@@ -103,8 +103,8 @@ class Context:
         self.interrupts = interrupts.Interrupts(__package__)
         self.publisher = Publisher(channel, self.interrupts)
         self.shell = shell.build(self.publisher)
-        # What wakes a fork that only rests.
-        self.wake = None
+        # What a fork of a context puts off until code runs in it.
+        self.rest = None
         self.rebind(channel)
 
     def rebind(self, channel):
@@ -121,9 +121,9 @@ class Context:
         if header["t"] != "execute" or not isinstance(header.get("execution"), str):
             raise frames.FrameError(f"expected execute, got {header['t']}")
         self.interrupts.begin()
-        if self.wake is not None:
-            self.wake()
-            self.wake = None
+        if self.rest is not None:
+            self.rest.end()
+            self.rest = None
         self.publisher.begin(header["execution"])
         descriptors = self.channel.take_descriptors(2)
         streams.connect(descriptors)

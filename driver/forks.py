@@ -46,6 +46,9 @@ def fork(made, order, descriptors):
         if len(descriptors) != 2 * order["count"]:
             raise Refused("error", "no file descriptor is left")
         report, sockets = survey({made.channel.sock.fileno(), *descriptors})
+        if order.get("same_random") and made.rest is not None:
+            # What its forks go on with is what it has itself.
+            made.rest.renew()
         begin(made, order, descriptors, sockets)
     except Refused as refused:
         report = {"refused": {"reason": refused.reason, "message": str(refused)}}
@@ -132,13 +135,11 @@ def become(made, channel, there, parents, state):
         os.close(nothing)
         os.setsid()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        if state is None:
-            renew.random_states(made.shell.user_ns)
-        else:
+        if state is not None:
             # The module renews its own generator in every fork.
             random.setstate(state)
         made.rebind(channel)
-        made.wake = rest()
+        made.rest = Rest(made, state is None)
         step = None
     except OSError as error:
         _fail(channel, f"{step}: {error}"[:300], error.errno or 0)
@@ -154,35 +155,46 @@ def _fail(channel, step, number):
         os._exit(1)
 
 
-def rest():
-    """Be what the kernel kills first where memory runs out; return what ends that, once code runs here.
+class Rest:
+    """A fork that has run nothing yet: what the kernel kills first where memory runs out, with random states to be renewed.
 
-    Then it is still likelier to be killed than what it came from: the deepest forks go first.
+    Once code runs here it is still likelier to be killed than what it came from: the deepest forks go first.
     """
-    global awake
-    path = "/proc/self/oom_score_adj"
+
+    PATH = "/proc/self/oom_score_adj"
+
+    def __init__(self, made, renews):
+        global awake
+        self._made = made
+        self._renews = renews
+        self._awake = None
+        with contextlib.suppress(OSError), _opened(self.PATH, os.O_RDWR) as file:
+            awake = min((int(os.read(file, 20)) if awake is None else awake) + OOM_STEP, OOM_MAX - 1)
+            os.pwrite(file, b"%d" % OOM_MAX, 0)
+            self._awake = awake
+
+    def renew(self):
+        """Give it random states of its own, where it is to have them."""
+        if self._renews:
+            self._renews = False
+            renew.random_states(self._made.shell.user_ns)
+
+    def end(self):
+        """Code runs from now on."""
+        self.renew()
+        if self._awake is not None:
+            with contextlib.suppress(OSError), _opened(self.PATH, os.O_WRONLY) as file:
+                os.write(file, b"%d" % self._awake)
+
+
+@contextlib.contextmanager
+def _opened(path, flags):
+    # Not `open`, which reaches for many more objects.
+    file = os.open(path, flags | os.O_CLOEXEC)
     try:
-        # Not `open`, which reaches for many more objects.
-        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        awake = min((int(os.read(file, 20)) if awake is None else awake) + OOM_STEP, OOM_MAX - 1)
-        os.pwrite(file, b"%d" % OOM_MAX, 0)
-    except OSError:
-        return None
+        yield file
     finally:
         os.close(file)
-
-    def wake():
-        with contextlib.suppress(OSError):
-            file = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-            try:
-                os.write(file, b"%d" % awake)
-            finally:
-                os.close(file)
-
-    return wake
 
 
 def clear(target, source):

@@ -100,9 +100,11 @@ def random_states(namespace):
     if numpy_random is not None:
         kinds += (numpy_random.RandomState, numpy_random.Generator)
         # The global one may have come after the fork of the zygote.
-        _reseed(numpy_random.mtrand._rand)
+        if not any(held is numpy_random.mtrand._rand for held in _holders):
+            _reseed(numpy_random.mtrand._rand)
     for held in list(namespace.values()):
-        if isinstance(held, kinds) and not isinstance(held, random.SystemRandom):
+        # Not `isinstance`, which asks an object of user code what it is.
+        if issubclass(type(held), kinds) and not issubclass(type(held), random.SystemRandom):
             _reseed(held)
 
 
@@ -116,7 +118,7 @@ def _reseed(holder):
             _fill_state(holder)
         else:
             holder.seed(os.urandom(SEED_BYTES))
-    except (TypeError, ValueError, NotImplementedError):
+    except Exception:
         # A subclass with rules of its own (a quasi-random sequence): it is deterministic anyway.
         return
 

@@ -96,7 +96,13 @@ pub async fn many_forks_and_forks_of_forks(bench: Bench) {
     let drawn = [bench.print(&same[0], draw).await, bench.print(&same[1], draw).await];
     assert_eq!(drawn[0], drawn[1]);
     assert_eq!(drawn[0], bench.print(&parent, draw).await);
-    drop(same);
+    // One that has run nothing yet has its own numbers already, for its forks too.
+    let rests = fork(&parent, 1).await.unwrap().contexts.remove(0);
+    let like = rests.fork(ForkRequest { count: 1, same_random: true }).await.unwrap().contexts.remove(0);
+    let drawn = bench.print(&like, draw).await;
+    assert_eq!(drawn, bench.print(&rests, draw).await);
+    assert_ne!(drawn, bench.print(&parent, draw).await);
+    drop((same, rests, like));
     let mut at = parent.clone();
     let mut kept = Vec::new();
     for depth in 0..10 {

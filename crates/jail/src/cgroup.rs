@@ -9,7 +9,6 @@ mod freezer;
 mod memory;
 
 pub use find::{Version, sweep};
-pub use freezer::has_swap;
 
 use protocol::Limits;
 use rustix::io::Errno;

@@ -8,6 +8,7 @@ use crate::{Failed, seccomp, sys};
 use protocol::Limits;
 use protocol::step::{Arg, Call, Step};
 use std::os::fd::RawFd;
+use std::sync::LazyLock;
 
 /// More than any kernel has.
 const CAPABILITY_LAST: i64 = 63;
@@ -118,10 +119,14 @@ fn bounds(permitted: u32) -> Vec<Step> {
     steps
 }
 
+/// Read once: every room asks for it.
 fn last_capability() -> i64 {
-    let told = std::fs::read_to_string("/proc/sys/kernel/cap_last_cap").ok();
-    told.and_then(|text| text.trim().parse().ok())
-        .map_or(CAPABILITY_LAST, |last: i64| last.min(CAPABILITY_LAST))
+    static LAST: LazyLock<i64> = LazyLock::new(|| {
+        let told = std::fs::read_to_string("/proc/sys/kernel/cap_last_cap").ok();
+        let last = told.and_then(|text| text.trim().parse().ok());
+        last.map_or(CAPABILITY_LAST, |last: i64| last.min(CAPABILITY_LAST))
+    });
+    *LAST
 }
 
 /// The process's own /proc files belong to it again; tracing is denied by the filters.

@@ -3,7 +3,7 @@
 use super::{
     address::Only,
     body::Json,
-    contexts::ids,
+    contexts::{Named, leased, looked_at, made},
     problem::Problem,
     served::{Served, id},
     views::{ContextView, List},
@@ -15,7 +15,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, Utc};
-use desk::{Checkpoint, Scope, Visitor};
+use desk::{Checkpoint, Visitor};
 use protocol::{CheckpointId, ContextId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -53,11 +53,10 @@ impl From<&Checkpoint> for CheckpointView {
 pub async fn create(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Only((sandbox, context)): Only<(String, String)>,
+    Only(named): Named,
 ) -> Result<Response, Problem> {
-    visitor.check(Scope::Execute)?;
-    let (sandbox, context) = ids(&sandbox, &context)?;
-    let made = served.desk.sandbox_awake(&visitor, &sandbox).await?.checkpoint(&context).await?;
+    let (lease, context) = leased(&served, &visitor, &named).await?;
+    let made = lease.checkpoint(&context).await?;
     Ok((StatusCode::CREATED, axum::Json(CheckpointView::from(&made))).into_response())
 }
 
@@ -72,11 +71,10 @@ pub async fn create(
 pub async fn index(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Only((sandbox, context)): Only<(String, String)>,
+    Only(named): Named,
 ) -> Result<Response, Problem> {
-    visitor.check(Scope::Execute)?;
-    let (sandbox, context) = ids(&sandbox, &context)?;
-    let all = served.desk.look_at_sandbox(&visitor, &sandbox)?.checkpoints(&context)?;
+    let (kept, context) = looked_at(&served, &visitor, &named)?;
+    let all = kept.checkpoints(&context)?;
     let items: Vec<CheckpointView> = all.iter().map(CheckpointView::from).collect();
     Ok(axum::Json(List { items, next_cursor: None }).into_response())
 }
@@ -94,9 +92,8 @@ pub async fn delete(
     Extension(visitor): Extension<Visitor>,
     Only((sandbox, context, checkpoint)): Only<(String, String, String)>,
 ) -> Result<StatusCode, Problem> {
-    visitor.check(Scope::Execute)?;
-    let (sandbox, context) = ids(&sandbox, &context)?;
-    served.desk.sandbox_awake(&visitor, &sandbox).await?.delete_checkpoint(&context, &id(&checkpoint)?)?;
+    let (lease, context) = leased(&served, &visitor, &(sandbox, context)).await?;
+    lease.delete_checkpoint(&context, &id(&checkpoint)?)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -120,14 +117,12 @@ pub struct RollbackBody {
 pub async fn rollback(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Only((sandbox, context)): Only<(String, String)>,
+    Only(named): Named,
     Json { value, .. }: Json<RollbackBody>,
 ) -> Result<Response, Problem> {
-    visitor.check(Scope::Execute)?;
-    let (sandbox, context) = ids(&sandbox, &context)?;
-    let lease = served.desk.sandbox_awake(&visitor, &sandbox).await?;
+    let (lease, context) = leased(&served, &visitor, &named).await?;
     let went_on = lease.rollback(&context, &value.checkpoint).await?;
-    Ok((StatusCode::CREATED, axum::Json(ContextView::of(&lease, &went_on))).into_response())
+    Ok(made(&lease, &went_on))
 }
 
 /// How far a context goes back.
@@ -156,12 +151,10 @@ fn one() -> std::num::NonZeroUsize {
 pub async fn undo(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Only((sandbox, context)): Only<(String, String)>,
+    Only(named): Named,
     Json { value, .. }: Json<UndoBody>,
 ) -> Result<Response, Problem> {
-    visitor.check(Scope::Execute)?;
-    let (sandbox, context) = ids(&sandbox, &context)?;
-    let lease = served.desk.sandbox_awake(&visitor, &sandbox).await?;
+    let (lease, context) = leased(&served, &visitor, &named).await?;
     let went_on = lease.undo(&context, value.steps.get()).await?;
-    Ok((StatusCode::CREATED, axum::Json(ContextView::of(&lease, &went_on))).into_response())
+    Ok(made(&lease, &went_on))
 }

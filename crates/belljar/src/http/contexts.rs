@@ -15,11 +15,11 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
-use desk::{Begin, DeskError, Made, Repeat, Scope, Visitor, Work};
-use interpreter::{ContextRequest, ExecuteRequest, ForkRequest, Place};
-use protocol::{ContextId, ForkReport, Language, Outcome, SandboxId};
+use desk::{Begin, DeskError, Kept, Lease, Made, Repeat, Scope, Visitor, Work};
+use interpreter::{Context, ContextRequest, ExecuteRequest, ForkRequest, Place};
+use protocol::{ContextId, ForkReport, Language, Outcome};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 use utoipa::{IntoParams, ToSchema};
 
 /// What a context shall be.
@@ -89,7 +89,7 @@ pub async fn create(
             }
         }
     };
-    Ok((StatusCode::CREATED, axum::Json(ContextView::of(&lease, &context))).into_response())
+    Ok(made(&lease, &context))
 }
 
 /// The contexts of a sandbox.
@@ -120,11 +120,9 @@ pub async fn index(
 pub async fn show(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Only((sandbox, context)): Only<(String, String)>,
+    Only(named): Named,
 ) -> Result<Response, Problem> {
-    visitor.check(Scope::Execute)?;
-    let (sandbox, context) = ids(&sandbox, &context)?;
-    let kept = served.desk.look_at_sandbox(&visitor, &sandbox)?;
+    let (kept, context) = looked_at(&served, &visitor, &named)?;
     let context = kept.context(&context)?;
     let mut view = ContextView::of(&kept, &context);
     if view.alive && !kept.is_paused() {
@@ -134,9 +132,34 @@ pub async fn show(
     Ok(axum::Json(view).into_response())
 }
 
-/// Both ids.
-pub fn ids(sandbox: &str, context: &str) -> Result<(SandboxId, ContextId), Problem> {
-    Ok((id(sandbox)?, id(context)?))
+/// A sandbox and one of its contexts, by their names in an address.
+pub type Named = Only<(String, String)>;
+
+/// The sandbox, which goes on where it was paused, and the context's id, for somebody who may run code.
+pub async fn leased(
+    served: &Served,
+    visitor: &Visitor,
+    (sandbox, context): &(String, String),
+) -> Result<(Lease, ContextId), Problem> {
+    visitor.check(Scope::Execute)?;
+    let (sandbox, context) = (id(sandbox)?, id(context)?);
+    Ok((served.desk.sandbox_awake(visitor, &sandbox).await?, context))
+}
+
+/// The same without waking it.
+pub fn looked_at(
+    served: &Served,
+    visitor: &Visitor,
+    (sandbox, context): &(String, String),
+) -> Result<(Arc<Kept>, ContextId), Problem> {
+    visitor.check(Scope::Execute)?;
+    let (sandbox, context) = (id(sandbox)?, id(context)?);
+    Ok((served.desk.look_at_sandbox(visitor, &sandbox)?, context))
+}
+
+/// A context is there that was not there before.
+pub fn made(kept: &Kept, context: &Context) -> Response {
+    (StatusCode::CREATED, axum::Json(ContextView::of(kept, context))).into_response()
 }
 
 /// What ends with a context.
@@ -160,12 +183,10 @@ pub struct Ending {
 pub async fn delete(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    At((sandbox, context)): At<(String, String)>,
+    At(named): At<(String, String)>,
     Asked(ending): Asked<Ending>,
 ) -> Result<StatusCode, Problem> {
-    visitor.check(Scope::Execute)?;
-    let (sandbox, context) = ids(&sandbox, &context)?;
-    let lease = served.desk.sandbox_awake(&visitor, &sandbox).await?;
+    let (lease, context) = leased(&served, &visitor, &named).await?;
     match ending.forks.as_deref() {
         None => lease.delete_context(&context)?,
         Some("all") => lease.delete_context_with_forks(&context)?,
@@ -188,13 +209,11 @@ pub async fn delete(
 pub async fn restart(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Only((sandbox, context)): Only<(String, String)>,
+    Only(named): Named,
 ) -> Result<Response, Problem> {
-    visitor.check(Scope::Execute)?;
-    let (sandbox, context) = ids(&sandbox, &context)?;
-    let lease = served.desk.sandbox_awake(&visitor, &sandbox).await?;
+    let (lease, context) = leased(&served, &visitor, &named).await?;
     let context = lease.restart_context(&context).await?;
-    Ok((StatusCode::CREATED, axum::Json(ContextView::of(&lease, &context))).into_response())
+    Ok(made(&lease, &context))
 }
 
 /// What forks of a context shall be.
@@ -235,13 +254,11 @@ pub struct ForkedView {
 pub async fn fork(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Only((sandbox, context)): Only<(String, String)>,
+    Only(named): Named,
     Json { value, .. }: Json<ForkBody>,
 ) -> Result<Response, Problem> {
-    visitor.check(Scope::Execute)?;
-    let (sandbox, context) = ids(&sandbox, &context)?;
+    let (lease, context) = leased(&served, &visitor, &named).await?;
     let request = ForkRequest { count: value.count, same_random: value.same_random };
-    let lease = served.desk.sandbox_awake(&visitor, &sandbox).await?;
     let forked = lease.fork_context(&context, request).await?;
     let contexts = forked.contexts.iter().map(|context| ContextView::of(&lease, context)).collect();
     Ok((StatusCode::CREATED, axum::Json(ForkedView { contexts, report: forked.report })).into_response())
@@ -259,11 +276,10 @@ pub async fn fork(
 pub async fn interrupt(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Only((sandbox, context)): Only<(String, String)>,
+    Only(named): Named,
 ) -> Result<Response, Problem> {
-    visitor.check(Scope::Execute)?;
-    let (sandbox, context) = ids(&sandbox, &context)?;
-    let context = served.desk.sandbox_awake(&visitor, &sandbox).await?.context(&context)?;
+    let (lease, context) = leased(&served, &visitor, &named).await?;
+    let context = lease.context(&context)?;
     Ok(match served.desk.interrupt_context(&visitor, &context) {
         Some(run) => (StatusCode::ACCEPTED, axum::Json(RunView::from(&*run))).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
@@ -302,13 +318,12 @@ pub struct CodeBody {
 pub async fn execute(
     State(served): State<Served>,
     Extension(visitor): Extension<Visitor>,
-    Only((sandbox, context)): Only<(String, String)>,
+    Only(named): Named,
     headers: HeaderMap,
     Json { value, bytes, .. }: Json<CodeBody>,
 ) -> Result<Response, Problem> {
-    visitor.check(Scope::Execute)?;
-    let (sandbox, id) = ids(&sandbox, &context)?;
-    let context = served.desk.sandbox_awake(&visitor, &sandbox).await?.context(&id)?;
+    let (lease, id) = leased(&served, &visitor, &named).await?;
+    let (sandbox, context) = (lease.id().clone(), lease.context(&id)?);
     let target = format!("{sandbox}/{id}");
     let mut request = ExecuteRequest::new(value.code, context.language(), Place::Context(context));
     request.timeout_ms = value.timeout_ms;

@@ -3,7 +3,7 @@
 //! The freezer of groups of version 2 works without controllers, so also on a host that counts by version 1: processes are
 //! moved to a second group there when they are first to stand still. What a group of version 2 has frozen can be killed.
 
-use super::{Group, Version, members, number};
+use super::{Group, Version, members};
 use rustix::process::Pid;
 use std::fs;
 use std::path::Path;
@@ -92,17 +92,6 @@ impl Group {
             let _ = fs::write(path, value);
         }
     }
-
-    /// Memory of the group that is in swap, in bytes.
-    pub fn swapped_bytes(&self) -> Option<u64> {
-        match self.version {
-            Version::V2 => number(&self.file("memory.swap.current")?),
-            Version::V1 => {
-                let both = number(&self.file("memory.memsw.usage_in_bytes")?)?;
-                Some(both.saturating_sub(number(&self.file("memory.usage_in_bytes")?)?))
-            }
-        }
-    }
 }
 
 fn stands_still(directory: &Path) -> bool {
@@ -110,7 +99,7 @@ fn stands_still(directory: &Path) -> bool {
 }
 
 /// Whether this host has swap.
-pub fn has_swap() -> bool {
+fn has_swap() -> bool {
     // A line of headings comes first.
     fs::read_to_string("/proc/swaps").is_ok_and(|text| text.lines().count() > 1)
 }

@@ -16,9 +16,7 @@ impl Group {
             || number(&["memory.current", "memory.usage_in_bytes"].iter().find_map(|name| self.file(name))?);
         shares.filter(|shares| !shares.is_empty()).map(|shares| shares.iter().sum()).or_else(counted)
     }
-}
 
-impl Group {
     /// Memory of those of its processes that have these ids in the innermost process namespace; as [`Group::memory_bytes`], and
     /// `None` where one's share cannot be read.
     pub fn memory_bytes_of(&self, inner: &[i32]) -> Option<u64> {
